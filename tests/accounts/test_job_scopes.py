@@ -14,6 +14,7 @@ CALLS = {
     "prepare_dataset": (ASR, "RecognizeUpload"),
     "convert_speech": ("voicebox.conversion.v1.ConversionService", "ConvertSpeech"),
     "train_voice": ("voicebox.conversion.v1.VoiceModelService", "ImportVoiceModel"),
+    "train_adapter": ("voicebox.models.v1.ModelService", "ImportAdapter"),
     "download_model": ("voicebox.models.v1.ModelService", "DownloadModel"),
 }
 """What each type of jobs calls for its creator."""

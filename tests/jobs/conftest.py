@@ -63,6 +63,7 @@ class FakeTts(tts_pb2_grpc.TextToSpeechServiceServicer, models_pb2_grpc.ModelSer
 
     def __init__(self):
         self.spoken, self.styles, self.is_away, self.gate = [], [], False, asyncio.Event()
+        self.adapters = {}
         self.gate.set()
 
     async def StreamSynthesize(self, request, context):
@@ -80,6 +81,12 @@ class FakeTts(tts_pb2_grpc.TextToSpeechServiceServicer, models_pb2_grpc.ModelSer
     async def DownloadModel(self, request, context):
         for done in (10, 100):
             yield models_pb2.DownloadModelResponse(bytes_done=done, bytes_total=100, done=done == 100)
+
+    async def ImportAdapter(self, request_iterator, context):
+        requests = [request async for request in request_iterator]
+        identity = requests[0].adapter_id
+        self.adapters[identity] = b"".join(request.archive.data for request in requests)
+        return models_pb2.Adapter(name=f"adapters/whisper/{identity}", model=f"models/whisper/{identity}")
 
 
 class FakeAsr(asr_pb2_grpc.SpeechToTextServiceServicer):

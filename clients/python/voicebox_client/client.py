@@ -20,6 +20,7 @@ from voicebox.tts.v1 import tts_pb2, tts_pb2_grpc
 
 from . import (
     account_requests,
+    adapter_requests,
     conversion_requests,
     history_requests,
     job_requests,
@@ -575,6 +576,28 @@ class Client:
         request = models_pb2.UnloadModelRequest(name=requests.resource("models", name))
         return self._ask(self._models.UnloadModel, request, host_metadata(host))
 
+    def list_adapters(self, host: ModelHost) -> list[models_pb2.Adapter]:
+        """The adapters of tts or asr, by name."""
+        request = models_pb2.ListAdaptersRequest()
+        answer = self._ask(self._models.ListAdapters, request, host_metadata(host))
+        return list(answer.adapters)
+
+    def import_adapter(self, host: ModelHost, archive: upload.Source, adapter_id: str = "") -> models_pb2.Adapter:
+        """An adapter from a `.voicebox-adapter` file. Raises OSError for a path that cannot be read."""
+        messages = partial(adapter_requests.import_adapter, adapter_id)
+        return self._upload(self._models.ImportAdapter, archive, messages, metadata=host_metadata(host))
+
+    def export_adapter(self, host: ModelHost, name: str) -> Iterator[bytes]:
+        """An adapter as a `.voicebox-adapter` file, in pieces."""
+        request = models_pb2.ExportAdapterRequest(name=requests.resource(adapter_requests.COLLECTION, name))
+        parts = self._stream(self._models.ExportAdapter, request, host_metadata(host))
+        return (part.body.data for part in parts)
+
+    def delete_adapter(self, host: ModelHost, name: str) -> None:
+        """Deletes an adapter and its model for good."""
+        request = models_pb2.DeleteAdapterRequest(name=requests.resource(adapter_requests.COLLECTION, name))
+        self._ask(self._models.DeleteAdapter, request, host_metadata(host))
+
     def download_model(self, host: ModelHost, name: str) -> Iterator[models_pb2.DownloadModelResponse]:
         """Downloads a model's files and yields the progress."""
         request = models_pb2.DownloadModelRequest(name=requests.resource("models", name))
@@ -810,11 +833,14 @@ class Client:
         audio: upload.Source,
         messages: Callable[[Iterator[bytes]], Iterator[Message]],
         sent: Callable[[int], None] | None = None,
+        metadata: Metadata = (),
     ) -> Answer:
         upload.check(audio)
         policy = upload.policy_for(audio, self._retry)
         return self._calls.unary(
-            lambda left: method(messages(upload.pieces(audio, sent)), timeout=left), self._work_seconds, policy
+            lambda left: method(messages(upload.pieces(audio, sent)), timeout=left, metadata=metadata),
+            self._work_seconds,
+            policy,
         )
 
     def _stream(

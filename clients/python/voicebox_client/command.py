@@ -32,6 +32,7 @@ VERBS = {
     "design": "Make voices of a description.",
     "train": "Make a voice model of recordings.",
     "jobs": "List, follow, cancel and retry long work; speak and transcribe many files.",
+    "adapters": "Train, list, import, export and delete adapters of models.",
     "models": "List, load, unload and download models.",
     "keys": "Create, list, revoke and rotate keys.",
     "limits": "Show and set how much an owner or a key may use.",

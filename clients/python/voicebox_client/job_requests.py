@@ -48,6 +48,18 @@ def train_voice(
     )
 
 
+def train_adapter(name: str, consent: str, dataset: str, base_model: str, options: Mapping[str, str]) -> jobs_pb2.Job:
+    """A job that trains an adapter of a model on a data set: `jobs/{job}`, which prepared it, or `inputs/{input}`."""
+    training = jobs_pb2.TrainAdapter(
+        display_name=name,
+        consent=consent,
+        dataset=dataset,
+        base_model=resource("models", base_model),
+        options=options,
+    )
+    return jobs_pb2.Job(train_adapter=training)
+
+
 def synthesize_batch(file: str, voice: str, form: BatchFormat) -> jobs_pb2.Job:
     """A job that speaks the texts of an uploaded file. Raises ValueError for another format."""
     audio = jobs_pb2.BatchAudio.Value(f"BATCH_AUDIO_{form.upper()}")

@@ -97,6 +97,10 @@ EXAMPLES: Mapping[str, Example] = {
     "get /v1/voiceModels": Example(query={"page_size": 20}),
     "post /v1/voiceModels:import": Example(query={"voice_model_id": "reader"}, file="reader.voicebox-voice"),
     "get /v1/voiceModels/{voiceModel}:export": Example(output="again.voicebox-voice"),
+    "post /v1/tts/adapters:import": Example(query={"adapter_id": "reader"}, file="reader.voicebox-adapter"),
+    "get /v1/tts/adapters/{engine}/{adapter}:export": Example(output="again.voicebox-adapter"),
+    "post /v1/asr/adapters:import": Example(query={"adapter_id": "clinic"}, file="clinic.voicebox-adapter"),
+    "get /v1/asr/adapters/{engine}/{adapter}:export": Example(output="clinic.voicebox-adapter"),
     "post /v1/audio/speech": Example(
         body={"model": "tts-1", "voice": "alloy", "input": TEXT, "response_format": "mp3"}, output="hello.mp3"
     ),

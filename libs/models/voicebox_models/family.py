@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from . import store
+from .adapters.adapter import holds_adapter
 from .engine import Loadable, Setup
 
 E = TypeVar("E", bound=Loadable)
@@ -67,6 +68,8 @@ class ManyModels(ABC, Generic[E]):
     drawback = ""
     concurrency = CONCURRENCY
     whole_hub = False
+    takes_adapters = False
+    """Whether a folder in the models folder may hold an adapter of another model, see adapters.adapter."""
 
     def __init__(self, name: str, known: Collection[str], setup: Setup) -> None:
         self._name, self._known, self._setup = name, [f"{name}/{model}" for model in known], setup
@@ -82,17 +85,24 @@ class ManyModels(ABC, Generic[E]):
         folders, known = self._folders(), self._known
         named = self._setup.named_folder
 
-        has_others = any(name not in known for name in folders)
+        adapters = {name for name, folder in folders.items() if holds_adapter(folder)}
+        has_others = any(name not in known and name not in adapters for name in folders)
 
         def rank(engine: E) -> tuple[bool, bool, int]:
             name = engine.model.name
             is_named = named is not None and folders.get(name) == named
+            if name in adapters:  # a published one never becomes the default by itself
+                return not is_named, not engine.files.present, 2 * len(known) + 2
             if name not in known:
                 return not is_named, not engine.files.present, len(known)
             comes_later = has_others and engine.files.folder is None
             return not is_named, not engine.files.present, known.index(name) + comes_later * (len(known) + 1)
 
         return sorted([self._made(name) for name in {**folders, **dict.fromkeys(known)}], key=rank)
+
+    def is_known(self, model: str) -> bool:
+        """Whether `{engine}/{model}` is a well known model, here or not."""
+        return model in self._known
 
     def engine(self, model: str) -> E | None:
         """One of `engines`, or, with `whole_hub`, `{engine}/{organisation}/{repository}`."""

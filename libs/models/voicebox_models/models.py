@@ -194,6 +194,10 @@ class Models(Generic[E]):
                     yield progress
             self._entries.forget()
 
+    def changed(self) -> None:
+        """Models came to this machine, or went: what is known of them is looked up anew."""
+        self._entries.forget()
+
     async def unload_idle(self) -> float | None:
         """Unload what is idle for too long; returns the seconds until the next model will be, None when there is
         none.

@@ -29,6 +29,7 @@ from voicebox_kit.folders import own_folder
 from voicebox_kit.permits import Permits
 from voicebox_kit.server import Service, Serving, serving
 from voicebox_metering.meter import open_meter
+from voicebox_models.adapters.registry import Adapters, adaptable, now
 from voicebox_models.choosing import Chosen, choose
 from voicebox_models.engine import Setup
 from voicebox_models.models import Models
@@ -124,6 +125,7 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
             open_decoder() as decoder,
             open_meter("asr", settings.metering, authentication, registry, background, record_executor) as meter,
         ):
+            adapters = Adapters(settings.models_folder, adaptable(chosen.families), models, now)
             permits = Permits(streams(models.default), settings.queue, registry)
             recognizer = Recognizer(models, executor, permits, registry)
             outbox = Outbox("asr", spool, catalog_pb2.Transcription, Catalog(channel).record, record_executor, registry)
@@ -151,7 +153,7 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
                     GoogleSpeechV1Servicer(call, speech, operations, settings.idle_seconds, is_beta=True),
                     GoogleSpeechV2Servicer(call, speech, operations, settings.idle_seconds),
                     GoogleOperationsServicer(operations),
-                    ModelServicer(models, meter.work),
+                    ModelServicer(models, meter.work, adapters=adapters),
                 ),
                 load=load,
                 registry=registry,

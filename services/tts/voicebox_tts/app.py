@@ -29,6 +29,7 @@ from voicebox_kit.folders import own_folder
 from voicebox_kit.permits import Permits
 from voicebox_kit.server import MAX_MESSAGE_BYTES, Service, Serving, serving
 from voicebox_metering.meter import open_meter
+from voicebox_models.adapters.registry import Adapters, adaptable, now
 from voicebox_models.choosing import Chosen, choose
 from voicebox_models.engine import Setup
 from voicebox_models.models import Models
@@ -135,6 +136,7 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
             prompts = PromptResolver(catalog, decoder, store, settings.prompt_cache_bytes, registry, settings.consent)
             outbox = Outbox("tts", spool, catalog_pb2.Generation, catalog.record, executor, registry)
             history = History(outbox, executor)
+            adapters = Adapters(settings.models_folder, adaptable(chosen.families), models, now)
             permits = Permits(streams(models.default), settings.queue, registry)
             casting = Casting(Resolver(models, voices, prompts), LexiconResolver(catalog, registry), executor)
             synthesizer = Synthesizer(
@@ -171,7 +173,7 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
                     OpenAiSpeechServicer(speech, voices),
                     RivaSpeechServicer(speech, voices),
                     GoogleSpeechServicer(speech, voices),
-                    ModelServicer(models, meter.work, (watermark,) if watermark else ()),
+                    ModelServicer(models, meter.work, (watermark,) if watermark else (), adapters),
                 ),
                 load=load,
                 registry=registry,

@@ -29,7 +29,7 @@ def command(
     no_wait: bool,
 ) -> None:
     """Make a voice model of recordings."""
-    given = dict(_pair(option) for option in options)
+    given = dict(pair(option) for option in options)
     with session.client() as client:
         inputs = [upload(client, file) for file in files]
         job = client.create_job(job_requests.train_voice(name, consent, inputs, profile, engine, given))
@@ -45,7 +45,8 @@ def command(
             click.echo(f"Warning: {warning}", err=True)
 
 
-def _pair(option: str) -> tuple[str, str]:
+def pair(option: str) -> tuple[str, str]:
+    """The two parts of NAME=VALUE. Raises click.UsageError."""
     name, equals, value = option.partition("=")
     if not equals:
         raise click.UsageError(f"{option!r} is not NAME=VALUE.")

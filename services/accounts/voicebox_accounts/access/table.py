@@ -98,8 +98,8 @@ SERVICES: Mapping[str, Mapping[str, Rule]] = {
         **_named(INTERNAL, "MoveOwner DeleteOwner"),
     },
     "voicebox.models.v1.ModelService": {
-        **_named(LIST, "ListModels GetModel"),
-        **_named(ADMIN, "LoadModel UnloadModel DownloadModel"),
+        **_named(LIST, "ListModels GetModel ListAdapters"),
+        **_named(ADMIN, "LoadModel UnloadModel DownloadModel ImportAdapter ExportAdapter DeleteAdapter"),
     },
     "voicebox.accounts.v1.KeyService": {
         **_named(READ_ANY, "ListKeys GetKey"),

@@ -10,7 +10,7 @@ from voicebox_blobs.blobs import Blobs
 from voicebox_kit.errors import InvalidField, NotFound
 from voicebox_sql.paging import from_token, page_size, to_token
 
-from voicebox_jobs.inputs.check import TEXT, Checker
+from voicebox_jobs.inputs.check import TEXT, ZIP, Checker
 from voicebox_jobs.job_type import Types
 from voicebox_jobs.store.inputs import InputStore
 from voicebox_jobs.store.tables import Input
@@ -20,10 +20,11 @@ from . import checks
 from .downloads import Download, StoredFile, open_download
 from .messages import to_input
 
-OF_TEXT = ("synthesize_batch",)
-"""Types of jobs whose input is text; the inputs of the others are audio."""
+OF_TEXT, OF_ZIP = ("synthesize_batch",), ("train_adapter",)
+"""Types of jobs whose input is text or a zip file; the inputs of the others are audio."""
 CONTENT_TYPES = {
     "wav": "audio/wav",
+    "zip": "application/zip",
     "flac": "audio/flac",
     "ogg": "audio/ogg",
     "mp3": "audio/mpeg",
@@ -95,11 +96,14 @@ class Inputs:
         row = await self._store.get(owner, checks.identity("inputs", request.name))
         if request.type not in self._types:
             raise InvalidField("type", f"type must be one of {', '.join(sorted(self._types))}.")
+        if request.type in OF_ZIP:
+            problems = [] if row.container == ZIP else ["It is no zip file."]
+            return pb.ValidateInputResponse(usable=not problems, item_count=1, problems=problems)
         if request.type not in OF_TEXT:
-            problems = ["It is text, and no audio."] if row.container == TEXT else []
+            problems = ["It is no audio."] if row.container in (TEXT, ZIP) else []
             return pb.ValidateInputResponse(usable=not problems, item_count=1, problems=problems)
         if row.container != TEXT:
-            return pb.ValidateInputResponse(problems=["It is audio, and no text."])
+            return pb.ValidateInputResponse(problems=["It is no text."])
         try:
             content = b"".join([block async for block in self._blobs.read(row.blob)])
         except FileNotFoundError as error:

@@ -1,4 +1,4 @@
-"""Says what an uploaded file is: audio, as the confined decoder finds; else text in UTF-8."""
+"""Says what an uploaded file is: audio, as the confined decoder finds; else a zip file, or text in UTF-8."""
 
 import codecs
 from collections.abc import AsyncIterator
@@ -13,7 +13,8 @@ from voicebox_kit.permits import Permits
 
 from .wav import LIMITS
 
-TEXT = "text"
+TEXT, ZIP = "text", "zip"
+ZIP_BEGINS = b"PK\3\4"
 MAX_TEXT_BYTES = 64 * 1024 * 1024
 _NOT_AUDIO = (AudioReason.AUDIO_FORMAT_REFUSED, AudioReason.AUDIO_UNREADABLE)
 
@@ -43,6 +44,8 @@ class Checker:
             except DecoderUnavailable as error:
                 raise Unavailable(error.reason, error.sentence) from error
             except AudioError as error:
+                if error.reason in _NOT_AUDIO and await self._is_zip(blob):
+                    return Checked(ZIP)
                 if error.reason in _NOT_AUDIO and size_bytes <= MAX_TEXT_BYTES and await self._is_text(blob):
                     return Checked(TEXT)
                 raise InvalidField("content", error.sentence, reason=error.reason) from error
@@ -66,6 +69,13 @@ class Checker:
             source.channel_count,
             tuple(warnings),
         )
+
+    async def _is_zip(self, blob: str) -> bool:
+        """Whether it begins as one; what is in it is checked where it is used."""
+        blocks = self._blobs.read(blob)
+        async for block in blocks:
+            return block.startswith(ZIP_BEGINS)
+        return False
 
     async def _is_text(self, blob: str) -> bool:
         return await is_text(self._blobs.read(blob))

@@ -3,12 +3,17 @@
 from collections.abc import AsyncIterator, Mapping
 
 import grpc
+from google.api.httpbody_pb2 import HttpBody
 from voicebox.models.v1 import models_pb2, models_pb2_grpc
 from voicebox_kit.errors import Unavailable
+from voicebox_kit.uploads import answer_of
 
 from .errors import metadata, peer_errors
 
 DOWNLOAD_SECONDS = 86_400.0
+IMPORT_SECONDS = 600.0
+PIECE_BYTES = 64 * 1024
+CONTENT_TYPE = "application/zip"
 
 
 class Models:
@@ -30,3 +35,20 @@ class Models:
                 yield answer.bytes_done, answer.bytes_total
         if not is_done:
             raise Unavailable("DOWNLOAD_CUT_SHORT", f"The download of {model} was cut short.")
+
+    async def publish(self, service: str, archive: AsyncIterator[bytes], identity: str, owner: str) -> tuple[str, str]:
+        """Import a `.voicebox-adapter` file under a name, once; the names of the adapter and of its model.
+        VoiceboxError.
+        """
+
+        async def messages() -> AsyncIterator[models_pb2.ImportAdapterRequest]:
+            yield models_pb2.ImportAdapterRequest(adapter_id=identity)
+            async for block in archive:
+                for start in range(0, len(block), PIECE_BYTES):
+                    body = HttpBody(content_type=CONTENT_TYPE, data=block[start : start + PIECE_BYTES])
+                    yield models_pb2.ImportAdapterRequest(archive=body)
+
+        with peer_errors(service):
+            call = self._stubs[service].ImportAdapter(messages(), timeout=IMPORT_SECONDS, metadata=metadata(owner))
+            adapter = await answer_of(call)
+        return adapter.name, adapter.model

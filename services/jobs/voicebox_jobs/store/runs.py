@@ -201,6 +201,15 @@ class RunStore:
         """A file of the job."""
         return await self._database.read(lambda session: session.get(File, (job.key, name)))
 
+    async def result_of(self, job: Job, other_id: str, name: str) -> File | None:
+        """A result of another job of the same owner."""
+        query = (
+            select(File)
+            .join(Job, col(Job.key) == col(File.job_key))
+            .where(col(Job.id) == other_id, col(Job.owner) == job.owner, col(File.name) == name, col(File.is_result))
+        )
+        return await self._database.read(lambda session: session.scalar(query))
+
     async def set_items(
         self, job_id: str, run: int, items: Sequence[NewItem], state: ItemState = ItemState.WAITING
     ) -> None:

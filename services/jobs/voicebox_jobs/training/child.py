@@ -36,16 +36,20 @@ def main(parent: int) -> None:
 def _answer(request: Mapping[str, Any], answers: IO[str]) -> Mapping[str, Any]:
     # Only now: what is imported here takes a second, and its parent may be gone meanwhile.
     from voicebox_kit import plugins  # noqa: PLC0415
-    from voicebox_kit.errors import VoiceboxError  # noqa: PLC0415
+    from voicebox_kit.errors import StartError, VoiceboxError  # noqa: PLC0415
     from voicebox_models.trainer import GROUP  # noqa: PLC0415
 
     os.environ["VOICEBOX_TRAINING_DEVICE"] = request["device"]
     try:
+        if "base_model" in request:
+            return {"result": asdict(_adapter(request, answers))}
         trainer = plugins.load(GROUP, request["engine"])()
         recordings = [Path(path) for path in request["recordings"]]
         result = trainer.train(recordings, request["options"], Path(request["folder"]), _progress(answers))
     except VoiceboxError as error:
         return {"error": {"code": int(error.code), "reason": error.reason, "sentence": error.sentence}}
+    except StartError as error:
+        return {"error": {"code": 9, "reason": "MODEL_NOT_LOADED", "sentence": str(error)}}
     except OSError as error:
         log.exception("the training failed")
         return _full() if error.errno in (errno.ENOSPC, errno.EDQUOT) else _broken()
@@ -53,6 +57,34 @@ def _answer(request: Mapping[str, Any], answers: IO[str]) -> Mapping[str, Any]:
         log.exception("the training failed")
         return _broken()
     return {"result": _plain(asdict(result))}
+
+
+def _adapter(request: Mapping[str, Any], answers: IO[str]) -> Any:
+    """An AdapterResult of voicebox_models.adapters.trainer."""
+    from voicebox_kit import plugins  # noqa: PLC0415
+    from voicebox_models import settings  # noqa: PLC0415
+    from voicebox_models.adapters.base import engine_of, opened  # noqa: PLC0415
+    from voicebox_models.adapters.trainer import GROUP, Task  # noqa: PLC0415
+    from voicebox_models.engine import Setup  # noqa: PLC0415
+
+    name, env = request["base_model"], os.environ
+    trainer = plugins.load(GROUP, request["engine"])()
+    setup = Setup("auto", "auto", settings.models_folder(env), hub=settings.hub(env), packaged=settings.packaged(env))
+    base = engine_of(trainer.service, name, setup)
+    with opened(base.files, name) as folder:
+        task = Task(
+            dataset=Path(request["dataset"]),
+            base=folder,
+            base_model=name,
+            base_revision=base.model.revision,
+            licence=base.model.licence,
+            consent=request["consent"],
+            speaker=request["speaker"] if trainer.service == "tts" else "",
+            options=request["options"],
+            folder=Path(request["folder"]),
+            device=request["device"],
+        )
+        return trainer.train(task, _progress(answers))
 
 
 def _full() -> Mapping[str, Any]:

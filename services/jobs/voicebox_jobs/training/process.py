@@ -7,11 +7,12 @@ import signal
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from voicebox_kit.errors import Code, VoiceboxError
+from voicebox_models.adapters.trainer import AdapterResult
 from voicebox_models.trainer import Result
 
 from voicebox_jobs.job_type import Report
@@ -47,7 +48,37 @@ class Training:
 
 async def train(training: Training, report: Report) -> Result:
     """The trainer's result. Raises Refused for an error of the trainer, ProcessDied when its process died."""
-    training.folder.mkdir(parents=True, exist_ok=True)
+    return Result(**await _run(_request(training), training.folder, report))
+
+
+@dataclass(frozen=True)
+class AdapterTraining:
+    """What is trained: an adapter of the model `{engine}/{model}` on the data set in a folder of this disk."""
+
+    base_model: str
+    dataset: Path
+    speaker: str
+    consent: str
+    options: Mapping[str, str]
+    folder: Path
+    device: str
+
+
+async def train_adapter(training: AdapterTraining, report: Report) -> AdapterResult:
+    """The trainer's result. Raises as `train`."""
+    request = {
+        **asdict(training),
+        "engine": training.base_model.partition("/")[0],
+        "dataset": str(training.dataset),
+        "folder": str(training.folder),
+    }
+    result = await _run(request, training.folder, report)
+    return AdapterResult(**{**result, "adapters": {int(step): path for step, path in result["adapters"].items()}})
+
+
+async def _run(request: Mapping[str, Any], folder: Path, report: Report) -> dict[str, Any]:
+    """The result of a trainer in a process that is ended when this is."""
+    await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", MODULE, str(os.getpid())),
         stdin=asyncio.subprocess.PIPE,
@@ -57,7 +88,7 @@ async def train(training: Training, report: Report) -> Result:
     )
     try:
         assert process.stdin
-        process.stdin.write(json.dumps(_request(training)).encode() + b"\n")
+        process.stdin.write(json.dumps(request).encode() + b"\n")
         with suppress(ConnectionError):
             await process.stdin.drain()
         process.stdin.close()
@@ -68,7 +99,7 @@ async def train(training: Training, report: Report) -> Result:
         await asyncio.shield(process.wait())
 
 
-async def _answer(process: asyncio.subprocess.Process, report: Report) -> Result:
+async def _answer(process: asyncio.subprocess.Process, report: Report) -> dict[str, Any]:
     assert process.stdout
     while line := await process.stdout.readline():
         message: dict[str, Any] = json.loads(line)
@@ -77,7 +108,8 @@ async def _answer(process: asyncio.subprocess.Process, report: Report) -> Result
         elif "error" in message:
             raise Refused(**message["error"])
         else:
-            return Result(**message["result"])
+            result: dict[str, Any] = message["result"]
+            return result
     code = await process.wait()
     raise ProcessDied(f"signal {-code}" if code < 0 else f"code {code}")
 

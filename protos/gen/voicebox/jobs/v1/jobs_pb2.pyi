@@ -173,6 +173,7 @@ class Job(google.protobuf.message.Message):
     TRANSCRIBE_BATCH_FIELD_NUMBER: builtins.int
     DOWNLOAD_MODEL_FIELD_NUMBER: builtins.int
     PREPARE_DATASET_FIELD_NUMBER: builtins.int
+    TRAIN_ADAPTER_FIELD_NUMBER: builtins.int
     LABELS_FIELD_NUMBER: builtins.int
     PRIORITY_FIELD_NUMBER: builtins.int
     TIMEOUT_FIELD_NUMBER: builtins.int
@@ -247,6 +248,10 @@ class Job(google.protobuf.message.Message):
         """A data set made of recordings, to train a voice from."""
 
     @property
+    def train_adapter(self) -> global___TrainAdapter:
+        """An adapter of a model of tts or asr, trained on a data set."""
+
+    @property
     def labels(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.str]:
         """Labels of the caller: up to 64, keys of 1 to 63, values of up to 255 characters."""
 
@@ -307,6 +312,7 @@ class Job(google.protobuf.message.Message):
         transcribe_batch: global___TranscribeBatch | None = ...,
         download_model: global___DownloadModel | None = ...,
         prepare_dataset: global___PrepareDataset | None = ...,
+        train_adapter: global___TrainAdapter | None = ...,
         labels: collections.abc.Mapping[builtins.str, builtins.str] | None = ...,
         priority: builtins.int = ...,
         timeout: google.protobuf.duration_pb2.Duration | None = ...,
@@ -331,9 +337,9 @@ class Job(google.protobuf.message.Message):
         expire_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         sequence: builtins.int = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["convert_speech", b"convert_speech", "create_time", b"create_time", "download_model", b"download_model", "end_time", b"end_time", "error", b"error", "expire_time", b"expire_time", "prepare_dataset", b"prepare_dataset", "remaining", b"remaining", "start_time", b"start_time", "synthesize_batch", b"synthesize_batch", "timeout", b"timeout", "train_voice", b"train_voice", "transcribe_batch", b"transcribe_batch", "work", b"work"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["attempt", b"attempt", "convert_speech", b"convert_speech", "create_time", b"create_time", "device", b"device", "download_model", b"download_model", "end_time", b"end_time", "error", b"error", "expire_time", b"expire_time", "item_count", b"item_count", "items_done", b"items_done", "items_failed", b"items_failed", "labels", b"labels", "name", b"name", "outputs", b"outputs", "prepare_dataset", b"prepare_dataset", "priority", b"priority", "progress", b"progress", "queue_place", b"queue_place", "remaining", b"remaining", "results", b"results", "sequence", b"sequence", "stage", b"stage", "start_time", b"start_time", "state", b"state", "steps", b"steps", "synthesize_batch", b"synthesize_batch", "timeout", b"timeout", "train_voice", b"train_voice", "transcribe_batch", b"transcribe_batch", "type", b"type", "warnings", b"warnings", "work", b"work"]) -> None: ...
-    def WhichOneof(self, oneof_group: typing.Literal["work", b"work"]) -> typing.Literal["train_voice", "convert_speech", "synthesize_batch", "transcribe_batch", "download_model", "prepare_dataset"] | None: ...
+    def HasField(self, field_name: typing.Literal["convert_speech", b"convert_speech", "create_time", b"create_time", "download_model", b"download_model", "end_time", b"end_time", "error", b"error", "expire_time", b"expire_time", "prepare_dataset", b"prepare_dataset", "remaining", b"remaining", "start_time", b"start_time", "synthesize_batch", b"synthesize_batch", "timeout", b"timeout", "train_adapter", b"train_adapter", "train_voice", b"train_voice", "transcribe_batch", b"transcribe_batch", "work", b"work"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["attempt", b"attempt", "convert_speech", b"convert_speech", "create_time", b"create_time", "device", b"device", "download_model", b"download_model", "end_time", b"end_time", "error", b"error", "expire_time", b"expire_time", "item_count", b"item_count", "items_done", b"items_done", "items_failed", b"items_failed", "labels", b"labels", "name", b"name", "outputs", b"outputs", "prepare_dataset", b"prepare_dataset", "priority", b"priority", "progress", b"progress", "queue_place", b"queue_place", "remaining", b"remaining", "results", b"results", "sequence", b"sequence", "stage", b"stage", "start_time", b"start_time", "state", b"state", "steps", b"steps", "synthesize_batch", b"synthesize_batch", "timeout", b"timeout", "train_adapter", b"train_adapter", "train_voice", b"train_voice", "transcribe_batch", b"transcribe_batch", "type", b"type", "warnings", b"warnings", "work", b"work"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["work", b"work"]) -> typing.Literal["train_voice", "convert_speech", "synthesize_batch", "transcribe_batch", "download_model", "prepare_dataset", "train_adapter"] | None: ...
 
 global___Job = Job
 
@@ -482,6 +488,64 @@ class TrainVoice(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["consent", b"consent", "display_name", b"display_name", "engine", b"engine", "inputs", b"inputs", "options", b"options", "profile", b"profile"]) -> None: ...
 
 global___TrainVoice = TrainVoice
+
+@typing.final
+class TrainAdapter(google.protobuf.message.Message):
+    """An adapter of a model of tts or asr (LoRA), trained on a data set. Its results are an adapter for each checkpoint that was kept, the
+    numbers and a picture of them, and what each checkpoint of a voice speaks. It is published when it passes its test.
+    """
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    @typing.final
+    class OptionsEntry(google.protobuf.message.Message):
+        DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: builtins.int
+        VALUE_FIELD_NUMBER: builtins.int
+        key: builtins.str
+        value: builtins.str
+        def __init__(
+            self,
+            *,
+            key: builtins.str = ...,
+            value: builtins.str = ...,
+        ) -> None: ...
+        def ClearField(self, field_name: typing.Literal["key", b"key", "value", b"value"]) -> None: ...
+
+    DISPLAY_NAME_FIELD_NUMBER: builtins.int
+    DATASET_FIELD_NUMBER: builtins.int
+    BASE_MODEL_FIELD_NUMBER: builtins.int
+    CONSENT_FIELD_NUMBER: builtins.int
+    OPTIONS_FIELD_NUMBER: builtins.int
+    display_name: builtins.str
+    """What people call it: 1 to 100 characters. The model's name is made of it."""
+    dataset: builtins.str
+    """`jobs/{job}`, a job that prepared a data set; or `inputs/{input}`, a zip file of `dataset.jsonl`, a line of JSON with `audio`, a path,
+    and `text` for each recording, and of the recordings, each at most 30 s long.
+    """
+    base_model: builtins.str
+    """`models/{engine}/{model}`: its base, which must be on the worker's machine. Engines: those whose trainers are installed."""
+    consent: builtins.str
+    """How the speakers agreed, in words of 1 to 2000 characters: it goes with the adapter wherever that goes."""
+    @property
+    def options(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.str]:
+        """Options of training, by their names: steps, batch_size, checkpoint_every, keep, rank, alpha, learning_rate, seed, checkpoint, sentence,
+        max_wer, language. Default: those of the engine.
+        """
+
+    def __init__(
+        self,
+        *,
+        display_name: builtins.str = ...,
+        dataset: builtins.str = ...,
+        base_model: builtins.str = ...,
+        consent: builtins.str = ...,
+        options: collections.abc.Mapping[builtins.str, builtins.str] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["base_model", b"base_model", "consent", b"consent", "dataset", b"dataset", "display_name", b"display_name", "options", b"options"]) -> None: ...
+
+global___TrainAdapter = TrainAdapter
 
 @typing.final
 class ConvertSpeech(google.protobuf.message.Message):

@@ -24,9 +24,11 @@ _sym_db = _symbol_database.Default()
 
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
+from google.api import httpbody_pb2 as google_dot_api_dot_httpbody__pb2
+from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fvoicebox/models/v1/models.proto\x12\x12voicebox.models.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\"\xe9\x01\n\x05Model\x12\x11\n\x04name\x18\x01 \x01(\tB\x03\xe0\x41\x08\x12\x0e\n\x06\x65ngine\x18\x02 \x01(\t\x12-\n\x05state\x18\x03 \x01(\x0e\x32\x1e.voicebox.models.v1.ModelState\x12\x0e\n\x06\x64\x65tail\x18\x04 \x01(\t\x12\x0e\n\x06\x64\x65vice\x18\x05 \x01(\t\x12\x14\n\x0cmemory_bytes\x18\x06 \x01(\x03\x12\x10\n\x08revision\x18\x07 \x01(\t\x12\x0f\n\x07licence\x18\x08 \x01(\t\x12\x11\n\tlanguages\x18\t \x03(\t\x12\x12\n\nis_default\x18\n \x01(\x08\x12\x0e\n\x06source\x18\x0b \x01(\t\"\x13\n\x11ListModelsRequest\"?\n\x12ListModelsResponse\x12)\n\x06models\x18\x01 \x03(\x0b\x32\x19.voicebox.models.v1.Model\"$\n\x0fGetModelRequest\x12\x11\n\x04name\x18\x01 \x01(\tB\x03\xe0\x41\x02\"%\n\x10LoadModelRequest\x12\x11\n\x04name\x18\x01 \x01(\tB\x03\xe0\x41\x02\"\'\n\x12UnloadModelRequest\x12\x11\n\x04name\x18\x01 \x01(\tB\x03\xe0\x41\x02\")\n\x14\x44ownloadModelRequest\x12\x11\n\x04name\x18\x01 \x01(\tB\x03\xe0\x41\x02\"x\n\x15\x44ownloadModelResponse\x12(\n\x05model\x18\x01 \x01(\x0b\x32\x19.voicebox.models.v1.Model\x12\x12\n\nbytes_done\x18\x02 \x01(\x03\x12\x13\n\x0b\x62ytes_total\x18\x03 \x01(\x03\x12\x0c\n\x04\x64one\x18\x04 \x01(\x08*\xa5\x01\n\nModelState\x12\x1b\n\x17MODEL_STATE_UNSPECIFIED\x10\x00\x12\x16\n\x12MODEL_STATE_ABSENT\x10\x01\x12\x19\n\x15MODEL_STATE_AVAILABLE\x10\x02\x12\x17\n\x13MODEL_STATE_LOADING\x10\x03\x12\x16\n\x12MODEL_STATE_LOADED\x10\x04\x12\x16\n\x12MODEL_STATE_FAILED\x10\x05\x32\xe6\x07\n\x0cModelService\x12\x9e\x01\n\nListModels\x12%.voicebox.models.v1.ListModelsRequest\x1a&.voicebox.models.v1.ListModelsResponse\"A\x82\xd3\xe4\x93\x02;\x12\x0e/v1/tts/modelsZ\x10\x12\x0e/v1/asr/modelsZ\x17\x12\x15/v1/conversion/models\x12\xab\x01\n\x08GetModel\x12#.voicebox.models.v1.GetModelRequest\x1a\x19.voicebox.models.v1.Model\"_\x82\xd3\xe4\x93\x02Y\x12\x18/v1/tts/{name=models/**}Z\x1a\x12\x18/v1/asr/{name=models/**}Z!\x12\x1f/v1/conversion/{name=models/**}\x12\xc5\x01\n\tLoadModel\x12$.voicebox.models.v1.LoadModelRequest\x1a\x19.voicebox.models.v1.Model\"w\x82\xd3\xe4\x93\x02q\"\x1d/v1/tts/{name=models/**}:load:\x01*Z\"\"\x1d/v1/asr/{name=models/**}:load:\x01*Z)\"$/v1/conversion/{name=models/**}:load:\x01*\x12\xcf\x01\n\x0bUnloadModel\x12&.voicebox.models.v1.UnloadModelRequest\x1a\x19.voicebox.models.v1.Model\"}\x82\xd3\xe4\x93\x02w\"\x1f/v1/tts/{name=models/**}:unload:\x01*Z$\"\x1f/v1/asr/{name=models/**}:unload:\x01*Z+\"&/v1/conversion/{name=models/**}:unload:\x01*\x12\xec\x01\n\rDownloadModel\x12(.voicebox.models.v1.DownloadModelRequest\x1a).voicebox.models.v1.DownloadModelResponse\"\x83\x01\x82\xd3\xe4\x93\x02}\"!/v1/tts/{name=models/**}:download:\x01*Z&\"!/v1/asr/{name=models/**}:download:\x01*Z-\"(/v1/conversion/{name=models/**}:download:\x01*0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fvoicebox/models/v1/models.proto\x12\x12voicebox.models.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/httpbody.proto\x1a\x1bgoogle/protobuf/empty.proto\"\xe9\x01\n\x05Model\x12\x11\n\x04name\x18\x01 \x01(\tB\x03\xe0\x41\x08\x12\x0e\n\x06\x65ngine\x18\x02 \x01(\t\x12-\n\x05state\x18\x03 \x01(\x0e\x32\x1e.voicebox.models.v1.ModelState\x12\x0e\n\x06\x64\x65tail\x18\x04 \x01(\t\x12\x0e\n\x06\x64\x65vice\x18\x05 \x01(\t\x12\x14\n\x0cmemory_bytes\x18\x06 \x01(\x03\x12\x10\n\x08revision\x18\x07 \x01(\t\x12\x0f\n\x07licence\x18\x08 \x01(\t\x12\x11\n\tlanguages\x18\t \x03(\t\x12\x12\n\nis_default\x18\n \x01(\x08\x12\x0e\n\x06source\x18\x0b \x01(\t\"\x13\n\x11ListModelsRequest\"?\n\x12ListModelsResponse\x12)\n\x06models\x18\x01 \x03(\x0b\x32\x19.voicebox.models.v1.Model\"$\n\x0fGetModelRequest\x12\x11\n\x04name\x18\x01 \x01(\tB\x03\xe0\x41\x02\"%\n\x10LoadModelRequest\x12\x11\n\x04name\x18\x01 \x01(\tB\x03\xe0\x41\x02\"\'\n\x12UnloadModelRequest\x12\x11\n\x04name\x18\x01 \x01(\tB\x03\xe0\x41\x02\")\n\x14\x44ownloadModelRequest\x12\x11\n\x04name\x18\x01 \x01(\tB\x03\xe0\x41\x02\"x\n\x15\x44ownloadModelResponse\x12(\n\x05model\x18\x01 \x01(\x0b\x32\x19.voicebox.models.v1.Model\x12\x12\n\nbytes_done\x18\x02 \x01(\x03\x12\x13\n\x0b\x62ytes_total\x18\x03 \x01(\x03\x12\x0c\n\x04\x64one\x18\x04 \x01(\x08\"\xf3\x02\n\x07\x41\x64\x61pter\x12\x11\n\x04name\x18\x01 \x01(\tB\x03\xe0\x41\x08\x12\r\n\x05model\x18\x02 \x01(\t\x12\x12\n\nbase_model\x18\x03 \x01(\t\x12\x15\n\rbase_revision\x18\x04 \x01(\t\x12\x0c\n\x04kind\x18\x05 \x01(\t\x12\x0c\n\x04rank\x18\x06 \x01(\x05\x12\r\n\x05\x61lpha\x18\x07 \x01(\x02\x12\x16\n\x0esample_rate_hz\x18\x08 \x01(\x05\x12\x0f\n\x07speaker\x18\t \x01(\t\x12\x39\n\x07metrics\x18\n \x03(\x0b\x32(.voicebox.models.v1.Adapter.MetricsEntry\x12\x0f\n\x07\x63onsent\x18\x0b \x01(\t\x12\x0f\n\x07licence\x18\x0c \x01(\t\x12\x16\n\x0e\x64\x61taset_sha256\x18\r \x01(\t\x12\x0e\n\x06sha256\x18\x0e \x01(\t\x12\x12\n\nsize_bytes\x18\x0f \x01(\x03\x1a.\n\x0cMetricsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\"\x15\n\x13ListAdaptersRequest\"E\n\x14ListAdaptersResponse\x12-\n\x08\x61\x64\x61pters\x18\x01 \x03(\x0b\x32\x1b.voicebox.models.v1.Adapter\"Q\n\x14ImportAdapterRequest\x12\x12\n\nadapter_id\x18\x01 \x01(\t\x12%\n\x07\x61rchive\x18\x02 \x01(\x0b\x32\x14.google.api.HttpBody\")\n\x14\x45xportAdapterRequest\x12\x11\n\x04name\x18\x01 \x01(\tB\x03\xe0\x41\x02\";\n\x15\x45xportAdapterResponse\x12\"\n\x04\x62ody\x18\x01 \x01(\x0b\x32\x14.google.api.HttpBody\")\n\x14\x44\x65leteAdapterRequest\x12\x11\n\x04name\x18\x01 \x01(\tB\x03\xe0\x41\x02*\xa5\x01\n\nModelState\x12\x1b\n\x17MODEL_STATE_UNSPECIFIED\x10\x00\x12\x16\n\x12MODEL_STATE_ABSENT\x10\x01\x12\x19\n\x15MODEL_STATE_AVAILABLE\x10\x02\x12\x17\n\x13MODEL_STATE_LOADING\x10\x03\x12\x16\n\x12MODEL_STATE_LOADED\x10\x04\x12\x16\n\x12MODEL_STATE_FAILED\x10\x05\x32\x80\r\n\x0cModelService\x12\x9e\x01\n\nListModels\x12%.voicebox.models.v1.ListModelsRequest\x1a&.voicebox.models.v1.ListModelsResponse\"A\x82\xd3\xe4\x93\x02;\x12\x0e/v1/tts/modelsZ\x10\x12\x0e/v1/asr/modelsZ\x17\x12\x15/v1/conversion/models\x12\xab\x01\n\x08GetModel\x12#.voicebox.models.v1.GetModelRequest\x1a\x19.voicebox.models.v1.Model\"_\x82\xd3\xe4\x93\x02Y\x12\x18/v1/tts/{name=models/**}Z\x1a\x12\x18/v1/asr/{name=models/**}Z!\x12\x1f/v1/conversion/{name=models/**}\x12\xc5\x01\n\tLoadModel\x12$.voicebox.models.v1.LoadModelRequest\x1a\x19.voicebox.models.v1.Model\"w\x82\xd3\xe4\x93\x02q\"\x1d/v1/tts/{name=models/**}:load:\x01*Z\"\"\x1d/v1/asr/{name=models/**}:load:\x01*Z)\"$/v1/conversion/{name=models/**}:load:\x01*\x12\xcf\x01\n\x0bUnloadModel\x12&.voicebox.models.v1.UnloadModelRequest\x1a\x19.voicebox.models.v1.Model\"}\x82\xd3\xe4\x93\x02w\"\x1f/v1/tts/{name=models/**}:unload:\x01*Z$\"\x1f/v1/asr/{name=models/**}:unload:\x01*Z+\"&/v1/conversion/{name=models/**}:unload:\x01*\x12\xec\x01\n\rDownloadModel\x12(.voicebox.models.v1.DownloadModelRequest\x1a).voicebox.models.v1.DownloadModelResponse\"\x83\x01\x82\xd3\xe4\x93\x02}\"!/v1/tts/{name=models/**}:download:\x01*Z&\"!/v1/asr/{name=models/**}:download:\x01*Z-\"(/v1/conversion/{name=models/**}:download:\x01*0\x01\x12\x8f\x01\n\x0cListAdapters\x12\'.voicebox.models.v1.ListAdaptersRequest\x1a(.voicebox.models.v1.ListAdaptersResponse\",\x82\xd3\xe4\x93\x02&\x12\x10/v1/tts/adaptersZ\x12\x12\x10/v1/asr/adapters\x12\xa6\x01\n\rImportAdapter\x12(.voicebox.models.v1.ImportAdapterRequest\x1a\x1b.voicebox.models.v1.Adapter\"L\x82\xd3\xe4\x93\x02\x46\"\x17/v1/tts/adapters:import:\x07\x61rchiveZ\"\"\x17/v1/asr/adapters:import:\x07\x61rchive(\x01\x12\xc4\x01\n\rExportAdapter\x12(.voicebox.models.v1.ExportAdapterRequest\x1a).voicebox.models.v1.ExportAdapterResponse\"\\\x82\xd3\xe4\x93\x02V\x12\"/v1/tts/{name=adapters/*/*}:exportZ*\x12\"/v1/asr/{name=adapters/*/*}:exportb\x04\x62odyb\x04\x62ody0\x01\x12\x95\x01\n\rDeleteAdapter\x12(.voicebox.models.v1.DeleteAdapterRequest\x1a\x16.google.protobuf.Empty\"B\x82\xd3\xe4\x93\x02<*\x1b/v1/tts/{name=adapters/*/*}Z\x1d*\x1b/v1/asr/{name=adapters/*/*}b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -43,6 +45,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_UNLOADMODELREQUEST'].fields_by_name['name']._serialized_options = b'\340A\002'
   _globals['_DOWNLOADMODELREQUEST'].fields_by_name['name']._loaded_options = None
   _globals['_DOWNLOADMODELREQUEST'].fields_by_name['name']._serialized_options = b'\340A\002'
+  _globals['_ADAPTER_METRICSENTRY']._loaded_options = None
+  _globals['_ADAPTER_METRICSENTRY']._serialized_options = b'8\001'
+  _globals['_ADAPTER'].fields_by_name['name']._loaded_options = None
+  _globals['_ADAPTER'].fields_by_name['name']._serialized_options = b'\340A\010'
+  _globals['_EXPORTADAPTERREQUEST'].fields_by_name['name']._loaded_options = None
+  _globals['_EXPORTADAPTERREQUEST'].fields_by_name['name']._serialized_options = b'\340A\002'
+  _globals['_DELETEADAPTERREQUEST'].fields_by_name['name']._loaded_options = None
+  _globals['_DELETEADAPTERREQUEST'].fields_by_name['name']._serialized_options = b'\340A\002'
   _globals['_MODELSERVICE'].methods_by_name['ListModels']._loaded_options = None
   _globals['_MODELSERVICE'].methods_by_name['ListModels']._serialized_options = b'\202\323\344\223\002;\022\016/v1/tts/modelsZ\020\022\016/v1/asr/modelsZ\027\022\025/v1/conversion/models'
   _globals['_MODELSERVICE'].methods_by_name['GetModel']._loaded_options = None
@@ -53,24 +63,48 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_MODELSERVICE'].methods_by_name['UnloadModel']._serialized_options = b'\202\323\344\223\002w\"\037/v1/tts/{name=models/**}:unload:\001*Z$\"\037/v1/asr/{name=models/**}:unload:\001*Z+\"&/v1/conversion/{name=models/**}:unload:\001*'
   _globals['_MODELSERVICE'].methods_by_name['DownloadModel']._loaded_options = None
   _globals['_MODELSERVICE'].methods_by_name['DownloadModel']._serialized_options = b'\202\323\344\223\002}\"!/v1/tts/{name=models/**}:download:\001*Z&\"!/v1/asr/{name=models/**}:download:\001*Z-\"(/v1/conversion/{name=models/**}:download:\001*'
-  _globals['_MODELSTATE']._serialized_start=724
-  _globals['_MODELSTATE']._serialized_end=889
-  _globals['_MODEL']._serialized_start=119
-  _globals['_MODEL']._serialized_end=352
-  _globals['_LISTMODELSREQUEST']._serialized_start=354
-  _globals['_LISTMODELSREQUEST']._serialized_end=373
-  _globals['_LISTMODELSRESPONSE']._serialized_start=375
-  _globals['_LISTMODELSRESPONSE']._serialized_end=438
-  _globals['_GETMODELREQUEST']._serialized_start=440
-  _globals['_GETMODELREQUEST']._serialized_end=476
-  _globals['_LOADMODELREQUEST']._serialized_start=478
-  _globals['_LOADMODELREQUEST']._serialized_end=515
-  _globals['_UNLOADMODELREQUEST']._serialized_start=517
-  _globals['_UNLOADMODELREQUEST']._serialized_end=556
-  _globals['_DOWNLOADMODELREQUEST']._serialized_start=558
-  _globals['_DOWNLOADMODELREQUEST']._serialized_end=599
-  _globals['_DOWNLOADMODELRESPONSE']._serialized_start=601
-  _globals['_DOWNLOADMODELRESPONSE']._serialized_end=721
-  _globals['_MODELSERVICE']._serialized_start=892
-  _globals['_MODELSERVICE']._serialized_end=1890
+  _globals['_MODELSERVICE'].methods_by_name['ListAdapters']._loaded_options = None
+  _globals['_MODELSERVICE'].methods_by_name['ListAdapters']._serialized_options = b'\202\323\344\223\002&\022\020/v1/tts/adaptersZ\022\022\020/v1/asr/adapters'
+  _globals['_MODELSERVICE'].methods_by_name['ImportAdapter']._loaded_options = None
+  _globals['_MODELSERVICE'].methods_by_name['ImportAdapter']._serialized_options = b'\202\323\344\223\002F\"\027/v1/tts/adapters:import:\007archiveZ\"\"\027/v1/asr/adapters:import:\007archive'
+  _globals['_MODELSERVICE'].methods_by_name['ExportAdapter']._loaded_options = None
+  _globals['_MODELSERVICE'].methods_by_name['ExportAdapter']._serialized_options = b'\202\323\344\223\002V\022\"/v1/tts/{name=adapters/*/*}:exportZ*\022\"/v1/asr/{name=adapters/*/*}:exportb\004bodyb\004body'
+  _globals['_MODELSERVICE'].methods_by_name['DeleteAdapter']._loaded_options = None
+  _globals['_MODELSERVICE'].methods_by_name['DeleteAdapter']._serialized_options = b'\202\323\344\223\002<*\033/v1/tts/{name=adapters/*/*}Z\035*\033/v1/asr/{name=adapters/*/*}'
+  _globals['_MODELSTATE']._serialized_start=1478
+  _globals['_MODELSTATE']._serialized_end=1643
+  _globals['_MODEL']._serialized_start=175
+  _globals['_MODEL']._serialized_end=408
+  _globals['_LISTMODELSREQUEST']._serialized_start=410
+  _globals['_LISTMODELSREQUEST']._serialized_end=429
+  _globals['_LISTMODELSRESPONSE']._serialized_start=431
+  _globals['_LISTMODELSRESPONSE']._serialized_end=494
+  _globals['_GETMODELREQUEST']._serialized_start=496
+  _globals['_GETMODELREQUEST']._serialized_end=532
+  _globals['_LOADMODELREQUEST']._serialized_start=534
+  _globals['_LOADMODELREQUEST']._serialized_end=571
+  _globals['_UNLOADMODELREQUEST']._serialized_start=573
+  _globals['_UNLOADMODELREQUEST']._serialized_end=612
+  _globals['_DOWNLOADMODELREQUEST']._serialized_start=614
+  _globals['_DOWNLOADMODELREQUEST']._serialized_end=655
+  _globals['_DOWNLOADMODELRESPONSE']._serialized_start=657
+  _globals['_DOWNLOADMODELRESPONSE']._serialized_end=777
+  _globals['_ADAPTER']._serialized_start=780
+  _globals['_ADAPTER']._serialized_end=1151
+  _globals['_ADAPTER_METRICSENTRY']._serialized_start=1105
+  _globals['_ADAPTER_METRICSENTRY']._serialized_end=1151
+  _globals['_LISTADAPTERSREQUEST']._serialized_start=1153
+  _globals['_LISTADAPTERSREQUEST']._serialized_end=1174
+  _globals['_LISTADAPTERSRESPONSE']._serialized_start=1176
+  _globals['_LISTADAPTERSRESPONSE']._serialized_end=1245
+  _globals['_IMPORTADAPTERREQUEST']._serialized_start=1247
+  _globals['_IMPORTADAPTERREQUEST']._serialized_end=1328
+  _globals['_EXPORTADAPTERREQUEST']._serialized_start=1330
+  _globals['_EXPORTADAPTERREQUEST']._serialized_end=1371
+  _globals['_EXPORTADAPTERRESPONSE']._serialized_start=1373
+  _globals['_EXPORTADAPTERRESPONSE']._serialized_end=1432
+  _globals['_DELETEADAPTERREQUEST']._serialized_start=1434
+  _globals['_DELETEADAPTERREQUEST']._serialized_end=1475
+  _globals['_MODELSERVICE']._serialized_start=1646
+  _globals['_MODELSERVICE']._serialized_end=3310
 # @@protoc_insertion_point(module_scope)

@@ -5,6 +5,7 @@ The models of an engine service: which there are, which are loaded. Served by tt
 
 import builtins
 import collections.abc
+import google.api.httpbody_pb2
 import google.protobuf.descriptor
 import google.protobuf.internal.containers
 import google.protobuf.internal.enum_type_wrapper
@@ -251,3 +252,211 @@ class DownloadModelResponse(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["bytes_done", b"bytes_done", "bytes_total", b"bytes_total", "done", b"done", "model", b"model"]) -> None: ...
 
 global___DownloadModelResponse = DownloadModelResponse
+
+@typing.final
+class Adapter(google.protobuf.message.Message):
+    """Small matrices that are added to those of a model (LoRA), and what they were trained on."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    @typing.final
+    class MetricsEntry(google.protobuf.message.Message):
+        DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: builtins.int
+        VALUE_FIELD_NUMBER: builtins.int
+        key: builtins.str
+        value: builtins.float
+        def __init__(
+            self,
+            *,
+            key: builtins.str = ...,
+            value: builtins.float = ...,
+        ) -> None: ...
+        def ClearField(self, field_name: typing.Literal["key", b"key", "value", b"value"]) -> None: ...
+
+    NAME_FIELD_NUMBER: builtins.int
+    MODEL_FIELD_NUMBER: builtins.int
+    BASE_MODEL_FIELD_NUMBER: builtins.int
+    BASE_REVISION_FIELD_NUMBER: builtins.int
+    KIND_FIELD_NUMBER: builtins.int
+    RANK_FIELD_NUMBER: builtins.int
+    ALPHA_FIELD_NUMBER: builtins.int
+    SAMPLE_RATE_HZ_FIELD_NUMBER: builtins.int
+    SPEAKER_FIELD_NUMBER: builtins.int
+    METRICS_FIELD_NUMBER: builtins.int
+    CONSENT_FIELD_NUMBER: builtins.int
+    LICENCE_FIELD_NUMBER: builtins.int
+    DATASET_SHA256_FIELD_NUMBER: builtins.int
+    SHA256_FIELD_NUMBER: builtins.int
+    SIZE_BYTES_FIELD_NUMBER: builtins.int
+    name: builtins.str
+    """`adapters/{engine}/{adapter}`."""
+    model: builtins.str
+    """`models/{engine}/{adapter}`: the model that it makes of its base."""
+    base_model: builtins.str
+    """`models/{engine}/{model}`: its base."""
+    base_revision: builtins.str
+    """The revision of the base that it was trained on."""
+    kind: builtins.str
+    """How it changes the base: `lora`."""
+    rank: builtins.int
+    """The rank of its matrices: 1 to 1024."""
+    alpha: builtins.float
+    """Its matrices' product is multiplied by alpha / rank."""
+    sample_rate_hz: builtins.int
+    """The sample rate of the speech that it was trained on, in Hz."""
+    speaker: builtins.str
+    """The voice that it has; empty for a recogniser."""
+    consent: builtins.str
+    """How the speaker agreed, in words."""
+    licence: builtins.str
+    """Its licence, as an SPDX expression where there is one."""
+    dataset_sha256: builtins.str
+    """The SHA-256 of the data set that it was trained on, in hexadecimal."""
+    sha256: builtins.str
+    """The SHA-256 of its tensors, in hexadecimal."""
+    size_bytes: builtins.int
+    """The size of its tensors in bytes."""
+    @property
+    def metrics(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.float]:
+        """What was measured when it was trained, such as `held_out_loss` and `wer`."""
+
+    def __init__(
+        self,
+        *,
+        name: builtins.str = ...,
+        model: builtins.str = ...,
+        base_model: builtins.str = ...,
+        base_revision: builtins.str = ...,
+        kind: builtins.str = ...,
+        rank: builtins.int = ...,
+        alpha: builtins.float = ...,
+        sample_rate_hz: builtins.int = ...,
+        speaker: builtins.str = ...,
+        metrics: collections.abc.Mapping[builtins.str, builtins.float] | None = ...,
+        consent: builtins.str = ...,
+        licence: builtins.str = ...,
+        dataset_sha256: builtins.str = ...,
+        sha256: builtins.str = ...,
+        size_bytes: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["alpha", b"alpha", "base_model", b"base_model", "base_revision", b"base_revision", "consent", b"consent", "dataset_sha256", b"dataset_sha256", "kind", b"kind", "licence", b"licence", "metrics", b"metrics", "model", b"model", "name", b"name", "rank", b"rank", "sample_rate_hz", b"sample_rate_hz", "sha256", b"sha256", "size_bytes", b"size_bytes", "speaker", b"speaker"]) -> None: ...
+
+global___Adapter = Adapter
+
+@typing.final
+class ListAdaptersRequest(google.protobuf.message.Message):
+    """Request of ListAdapters."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+
+global___ListAdaptersRequest = ListAdaptersRequest
+
+@typing.final
+class ListAdaptersResponse(google.protobuf.message.Message):
+    """The adapters, by name: at most 1000."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    ADAPTERS_FIELD_NUMBER: builtins.int
+    @property
+    def adapters(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___Adapter]:
+        """The adapters."""
+
+    def __init__(
+        self,
+        *,
+        adapters: collections.abc.Iterable[global___Adapter] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["adapters", b"adapters"]) -> None: ...
+
+global___ListAdaptersResponse = ListAdaptersResponse
+
+@typing.final
+class ImportAdapterRequest(google.protobuf.message.Message):
+    """A part of a file that is imported."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    ADAPTER_ID_FIELD_NUMBER: builtins.int
+    ARCHIVE_FIELD_NUMBER: builtins.int
+    adapter_id: builtins.str
+    """The last part of the new model's name: 1 to 63 of a-z, 0-9 and -. Default: made from the base's name and the file's hash; read from the
+    first message only.
+    """
+    @property
+    def archive(self) -> google.api.httpbody_pb2.HttpBody:
+        """The next bytes of the zip file: at most 2 GiB in all."""
+
+    def __init__(
+        self,
+        *,
+        adapter_id: builtins.str = ...,
+        archive: google.api.httpbody_pb2.HttpBody | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["archive", b"archive"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["adapter_id", b"adapter_id", "archive", b"archive"]) -> None: ...
+
+global___ImportAdapterRequest = ImportAdapterRequest
+
+@typing.final
+class ExportAdapterRequest(google.protobuf.message.Message):
+    """Request of ExportAdapter."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: builtins.int
+    name: builtins.str
+    """`adapters/{engine}/{adapter}`."""
+    def __init__(
+        self,
+        *,
+        name: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["name", b"name"]) -> None: ...
+
+global___ExportAdapterRequest = ExportAdapterRequest
+
+@typing.final
+class ExportAdapterResponse(google.protobuf.message.Message):
+    """A part of an exported file."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    BODY_FIELD_NUMBER: builtins.int
+    @property
+    def body(self) -> google.api.httpbody_pb2.HttpBody:
+        """The next bytes; the content type is in the first message only."""
+
+    def __init__(
+        self,
+        *,
+        body: google.api.httpbody_pb2.HttpBody | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["body", b"body"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["body", b"body"]) -> None: ...
+
+global___ExportAdapterResponse = ExportAdapterResponse
+
+@typing.final
+class DeleteAdapterRequest(google.protobuf.message.Message):
+    """Request of DeleteAdapter."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: builtins.int
+    name: builtins.str
+    """`adapters/{engine}/{adapter}`."""
+    def __init__(
+        self,
+        *,
+        name: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["name", b"name"]) -> None: ...
+
+global___DeleteAdapterRequest = DeleteAdapterRequest

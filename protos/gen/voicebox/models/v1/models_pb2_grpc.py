@@ -3,6 +3,7 @@
 import grpc
 import warnings
 
+from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 from voicebox.models.v1 import models_pb2 as voicebox_dot_models_dot_v1_dot_models__pb2
 
 GRPC_GENERATED_VERSION = '1.71.2'
@@ -61,6 +62,26 @@ class ModelServiceStub(object):
                 request_serializer=voicebox_dot_models_dot_v1_dot_models__pb2.DownloadModelRequest.SerializeToString,
                 response_deserializer=voicebox_dot_models_dot_v1_dot_models__pb2.DownloadModelResponse.FromString,
                 _registered_method=True)
+        self.ListAdapters = channel.unary_unary(
+                '/voicebox.models.v1.ModelService/ListAdapters',
+                request_serializer=voicebox_dot_models_dot_v1_dot_models__pb2.ListAdaptersRequest.SerializeToString,
+                response_deserializer=voicebox_dot_models_dot_v1_dot_models__pb2.ListAdaptersResponse.FromString,
+                _registered_method=True)
+        self.ImportAdapter = channel.stream_unary(
+                '/voicebox.models.v1.ModelService/ImportAdapter',
+                request_serializer=voicebox_dot_models_dot_v1_dot_models__pb2.ImportAdapterRequest.SerializeToString,
+                response_deserializer=voicebox_dot_models_dot_v1_dot_models__pb2.Adapter.FromString,
+                _registered_method=True)
+        self.ExportAdapter = channel.unary_stream(
+                '/voicebox.models.v1.ModelService/ExportAdapter',
+                request_serializer=voicebox_dot_models_dot_v1_dot_models__pb2.ExportAdapterRequest.SerializeToString,
+                response_deserializer=voicebox_dot_models_dot_v1_dot_models__pb2.ExportAdapterResponse.FromString,
+                _registered_method=True)
+        self.DeleteAdapter = channel.unary_unary(
+                '/voicebox.models.v1.ModelService/DeleteAdapter',
+                request_serializer=voicebox_dot_models_dot_v1_dot_models__pb2.DeleteAdapterRequest.SerializeToString,
+                response_deserializer=google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+                _registered_method=True)
 
 
 class ModelServiceServicer(object):
@@ -105,6 +126,36 @@ class ModelServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListAdapters(self, request, context):
+        """Lists the adapters of the service by name. Each is also a model, `models/{engine}/{adapter}`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ImportAdapter(self, request_iterator, context):
+        """Stores a `.voicebox-adapter` file as a model of its own name: all of it or nothing. Calls of other models go on. The same file under the
+        same name again changes nothing; ALREADY_EXISTS where another model has the name. Over HTTP the body is the file itself and the other
+        field is a query parameter.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ExportAdapter(self, request, context):
+        """Streams an adapter as a `.voicebox-adapter` file, a zip file of manifest.json and adapter.safetensors: always the same bytes.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteAdapter(self, request, context):
+        """Deletes an adapter and its model. FAILED_PRECONDITION, reason MODEL_IN_USE or MODEL_IS_DEFAULT, while calls use it or it is the default.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ModelServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -132,6 +183,26 @@ def add_ModelServiceServicer_to_server(servicer, server):
                     servicer.DownloadModel,
                     request_deserializer=voicebox_dot_models_dot_v1_dot_models__pb2.DownloadModelRequest.FromString,
                     response_serializer=voicebox_dot_models_dot_v1_dot_models__pb2.DownloadModelResponse.SerializeToString,
+            ),
+            'ListAdapters': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListAdapters,
+                    request_deserializer=voicebox_dot_models_dot_v1_dot_models__pb2.ListAdaptersRequest.FromString,
+                    response_serializer=voicebox_dot_models_dot_v1_dot_models__pb2.ListAdaptersResponse.SerializeToString,
+            ),
+            'ImportAdapter': grpc.stream_unary_rpc_method_handler(
+                    servicer.ImportAdapter,
+                    request_deserializer=voicebox_dot_models_dot_v1_dot_models__pb2.ImportAdapterRequest.FromString,
+                    response_serializer=voicebox_dot_models_dot_v1_dot_models__pb2.Adapter.SerializeToString,
+            ),
+            'ExportAdapter': grpc.unary_stream_rpc_method_handler(
+                    servicer.ExportAdapter,
+                    request_deserializer=voicebox_dot_models_dot_v1_dot_models__pb2.ExportAdapterRequest.FromString,
+                    response_serializer=voicebox_dot_models_dot_v1_dot_models__pb2.ExportAdapterResponse.SerializeToString,
+            ),
+            'DeleteAdapter': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteAdapter,
+                    request_deserializer=voicebox_dot_models_dot_v1_dot_models__pb2.DeleteAdapterRequest.FromString,
+                    response_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -271,6 +342,114 @@ class ModelService(object):
             '/voicebox.models.v1.ModelService/DownloadModel',
             voicebox_dot_models_dot_v1_dot_models__pb2.DownloadModelRequest.SerializeToString,
             voicebox_dot_models_dot_v1_dot_models__pb2.DownloadModelResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListAdapters(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/voicebox.models.v1.ModelService/ListAdapters',
+            voicebox_dot_models_dot_v1_dot_models__pb2.ListAdaptersRequest.SerializeToString,
+            voicebox_dot_models_dot_v1_dot_models__pb2.ListAdaptersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ImportAdapter(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_unary(
+            request_iterator,
+            target,
+            '/voicebox.models.v1.ModelService/ImportAdapter',
+            voicebox_dot_models_dot_v1_dot_models__pb2.ImportAdapterRequest.SerializeToString,
+            voicebox_dot_models_dot_v1_dot_models__pb2.Adapter.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExportAdapter(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/voicebox.models.v1.ModelService/ExportAdapter',
+            voicebox_dot_models_dot_v1_dot_models__pb2.ExportAdapterRequest.SerializeToString,
+            voicebox_dot_models_dot_v1_dot_models__pb2.ExportAdapterResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteAdapter(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/voicebox.models.v1.ModelService/DeleteAdapter',
+            voicebox_dot_models_dot_v1_dot_models__pb2.DeleteAdapterRequest.SerializeToString,
+            google_dot_protobuf_dot_empty__pb2.Empty.FromString,
             options,
             channel_credentials,
             insecure,

@@ -5,6 +5,7 @@ The models of an engine service: which there are, which are loaded. Served by tt
 
 import abc
 import collections.abc
+import google.protobuf.empty_pb2
 import grpc
 import grpc.aio
 import typing
@@ -57,6 +58,33 @@ class ModelServiceStub:
     stops when the last of them cancels.
     """
 
+    ListAdapters: grpc.UnaryUnaryMultiCallable[
+        voicebox.models.v1.models_pb2.ListAdaptersRequest,
+        voicebox.models.v1.models_pb2.ListAdaptersResponse,
+    ]
+    """Lists the adapters of the service by name. Each is also a model, `models/{engine}/{adapter}`."""
+
+    ImportAdapter: grpc.StreamUnaryMultiCallable[
+        voicebox.models.v1.models_pb2.ImportAdapterRequest,
+        voicebox.models.v1.models_pb2.Adapter,
+    ]
+    """Stores a `.voicebox-adapter` file as a model of its own name: all of it or nothing. Calls of other models go on. The same file under the
+    same name again changes nothing; ALREADY_EXISTS where another model has the name. Over HTTP the body is the file itself and the other
+    field is a query parameter.
+    """
+
+    ExportAdapter: grpc.UnaryStreamMultiCallable[
+        voicebox.models.v1.models_pb2.ExportAdapterRequest,
+        voicebox.models.v1.models_pb2.ExportAdapterResponse,
+    ]
+    """Streams an adapter as a `.voicebox-adapter` file, a zip file of manifest.json and adapter.safetensors: always the same bytes."""
+
+    DeleteAdapter: grpc.UnaryUnaryMultiCallable[
+        voicebox.models.v1.models_pb2.DeleteAdapterRequest,
+        google.protobuf.empty_pb2.Empty,
+    ]
+    """Deletes an adapter and its model. FAILED_PRECONDITION, reason MODEL_IN_USE or MODEL_IS_DEFAULT, while calls use it or it is the default."""
+
 class ModelServiceAsyncStub:
     """The models of one service. Over HTTP the path selects it: /v1/tts/models, /v1/asr/models or /v1/conversion/models;
     over gRPC through the gateway the metadata `x-voicebox-service: asr` selects asr; without it tts answers.
@@ -95,6 +123,33 @@ class ModelServiceAsyncStub:
     """Downloads a model's files and streams the progress. A model that needs none is done at once. All callers share one download, which
     stops when the last of them cancels.
     """
+
+    ListAdapters: grpc.aio.UnaryUnaryMultiCallable[
+        voicebox.models.v1.models_pb2.ListAdaptersRequest,
+        voicebox.models.v1.models_pb2.ListAdaptersResponse,
+    ]
+    """Lists the adapters of the service by name. Each is also a model, `models/{engine}/{adapter}`."""
+
+    ImportAdapter: grpc.aio.StreamUnaryMultiCallable[
+        voicebox.models.v1.models_pb2.ImportAdapterRequest,
+        voicebox.models.v1.models_pb2.Adapter,
+    ]
+    """Stores a `.voicebox-adapter` file as a model of its own name: all of it or nothing. Calls of other models go on. The same file under the
+    same name again changes nothing; ALREADY_EXISTS where another model has the name. Over HTTP the body is the file itself and the other
+    field is a query parameter.
+    """
+
+    ExportAdapter: grpc.aio.UnaryStreamMultiCallable[
+        voicebox.models.v1.models_pb2.ExportAdapterRequest,
+        voicebox.models.v1.models_pb2.ExportAdapterResponse,
+    ]
+    """Streams an adapter as a `.voicebox-adapter` file, a zip file of manifest.json and adapter.safetensors: always the same bytes."""
+
+    DeleteAdapter: grpc.aio.UnaryUnaryMultiCallable[
+        voicebox.models.v1.models_pb2.DeleteAdapterRequest,
+        google.protobuf.empty_pb2.Empty,
+    ]
+    """Deletes an adapter and its model. FAILED_PRECONDITION, reason MODEL_IN_USE or MODEL_IS_DEFAULT, while calls use it or it is the default."""
 
 class ModelServiceServicer(metaclass=abc.ABCMeta):
     """The models of one service. Over HTTP the path selects it: /v1/tts/models, /v1/asr/models or /v1/conversion/models;
@@ -144,5 +199,40 @@ class ModelServiceServicer(metaclass=abc.ABCMeta):
         """Downloads a model's files and streams the progress. A model that needs none is done at once. All callers share one download, which
         stops when the last of them cancels.
         """
+
+    @abc.abstractmethod
+    def ListAdapters(
+        self,
+        request: voicebox.models.v1.models_pb2.ListAdaptersRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[voicebox.models.v1.models_pb2.ListAdaptersResponse, collections.abc.Awaitable[voicebox.models.v1.models_pb2.ListAdaptersResponse]]:
+        """Lists the adapters of the service by name. Each is also a model, `models/{engine}/{adapter}`."""
+
+    @abc.abstractmethod
+    def ImportAdapter(
+        self,
+        request_iterator: _MaybeAsyncIterator[voicebox.models.v1.models_pb2.ImportAdapterRequest],
+        context: _ServicerContext,
+    ) -> typing.Union[voicebox.models.v1.models_pb2.Adapter, collections.abc.Awaitable[voicebox.models.v1.models_pb2.Adapter]]:
+        """Stores a `.voicebox-adapter` file as a model of its own name: all of it or nothing. Calls of other models go on. The same file under the
+        same name again changes nothing; ALREADY_EXISTS where another model has the name. Over HTTP the body is the file itself and the other
+        field is a query parameter.
+        """
+
+    @abc.abstractmethod
+    def ExportAdapter(
+        self,
+        request: voicebox.models.v1.models_pb2.ExportAdapterRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[collections.abc.Iterator[voicebox.models.v1.models_pb2.ExportAdapterResponse], collections.abc.AsyncIterator[voicebox.models.v1.models_pb2.ExportAdapterResponse]]:
+        """Streams an adapter as a `.voicebox-adapter` file, a zip file of manifest.json and adapter.safetensors: always the same bytes."""
+
+    @abc.abstractmethod
+    def DeleteAdapter(
+        self,
+        request: voicebox.models.v1.models_pb2.DeleteAdapterRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[google.protobuf.empty_pb2.Empty, collections.abc.Awaitable[google.protobuf.empty_pb2.Empty]]:
+        """Deletes an adapter and its model. FAILED_PRECONDITION, reason MODEL_IN_USE or MODEL_IS_DEFAULT, while calls use it or it is the default."""
 
 def add_ModelServiceServicer_to_server(servicer: ModelServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

@@ -133,7 +133,7 @@ class WhisperDecoder:
         if samples.size < SHORTEST_SAMPLES:
             samples = np.pad(samples, (0, SHORTEST_SAMPLES - samples.size))
         spoken = self._model.feature_extractor(samples)[..., :-1]
-        features = pad_or_trim(spoken, _padded_frames(spoken.shape[1]) if self._on_cpu else WINDOW_FRAMES)
+        features = pad_or_trim(spoken, padded_frames(spoken.shape[1]) if self._on_cpu else WINDOW_FRAMES)
         code = CODES.get(language, language) if self._multilingual else "en"
         tokens = self._tokenizer(code or "en", options.task)
         context = self._context(", ".join(options.hotwords), previous)
@@ -264,7 +264,7 @@ class WhisperDecoder:
         def alone(span: Span) -> Likely:
             start, end = (round(seconds * FRAMES_A_SECOND) for seconds in span)
             return self._detected(
-                self._model.encode(pad_or_trim(clip.features[:, start:end], _padded_frames(end - start)))
+                self._model.encode(pad_or_trim(clip.features[:, start:end], padded_frames(end - start)))
             )[0]
 
         found = spoken(likely, clip.spans, within, alone)
@@ -409,7 +409,7 @@ def continues_seconds(tokens: Sequence[int], timestamps: int, seconds: float) ->
     return time if 0.0 < time < seconds - SHORTEST_REST_SECONDS else None
 
 
-def _padded_frames(frames: int) -> int:
+def padded_frames(frames: int) -> int:
     """The frames with 5 s of silence at least, to a multiple of 5 s, so that similar windows share batches.
 
     An encoder that is given less than the 30 s it was trained for takes that much less time, and recognises short audio

@@ -2,12 +2,16 @@
 
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from voicebox_kit.errors import StartError
+from voicebox_models.adapters import adapter
+from voicebox_models.adapters.base import opened
 from voicebox_models.engine import Model, NotInstalled, Setup
 from voicebox_models.family import ManyModels, preference
 from voicebox_models.files import DownloadedFiles
@@ -24,6 +28,8 @@ if TYPE_CHECKING:  # imported when they are needed: they take 0.3 s and 46 MB
 
     from .device import Device
     from .loaded import LoadedWhisper
+
+Merge = Callable[[adapter.Adapter, Path], AbstractContextManager[Path]]
 
 NAME = "whisper"
 UNKNOWN_LICENCE = "LicenseRef-unknown"
@@ -46,6 +52,7 @@ class WhisperFamily(ManyModels["WhisperEngine"]):
     """The models in the models folder and in the hub's cache, well known ones, and any other of the hub by its name."""
 
     whole_hub = True
+    takes_adapters = True
 
     def __init__(self, setup: Setup, device: "Device") -> None:
         super().__init__(NAME, KNOWN, setup)
@@ -61,7 +68,7 @@ class WhisperFamily(ManyModels["WhisperEngine"]):
     def _make(self, model: str) -> "WhisperEngine":
         name = model.removeprefix(f"{NAME}/")
         at_hub = Published(name, licence=UNKNOWN_LICENCE, languages=()) if "/" in name else None
-        return WhisperEngine(model, KNOWN.get(name, at_hub), self._setup, self._device, self._silero)
+        return WhisperEngine(model, KNOWN.get(name, at_hub), self._setup, self._device, self._silero, self.engine)
 
 
 class WhisperEngine(Lifecycle["LoadedWhisper"]):
@@ -70,23 +77,38 @@ class WhisperEngine(Lifecycle["LoadedWhisper"]):
     name = NAME
 
     def __init__(
-        self, model: str, published: Published | None, setup: Setup, device: "Device", silero: "Callable[[], Silero]"
+        self,
+        model: str,
+        published: Published | None,
+        setup: Setup,
+        device: "Device",
+        silero: "Callable[[], Silero]",
+        other: "Callable[[str], WhisperEngine | None]",
     ) -> None:
-        """`model` is `whisper/{model}`; `published` tells where it is on the hub, None when it is not there."""
+        """`model` is `whisper/{model}`; `published` tells where it is on the hub, None when it is not there. `other`
+        is called with the name of an adapter's base.
+        """
         self._files = DownloadedFiles(
-            model, setup, published, model_files.size_bytes, published.packaged if published else None
+            model, setup, published, self._size_bytes, published.packaged if published else None
         )
         super().__init__(self._files)
         self.device = device.name
         self._name, self._published = model, published
-        self._device, self._silero = device, silero
+        self._device, self._silero, self._other = device, silero, other
         self._model: Model | None = None
 
     @property
     def model(self) -> Model:
         if self._model is None or not self._model.revision:
+            adapted = adapter.manifest(self.files.folder)
             licence = self._published.licence if self._published else UNKNOWN_LICENCE
-            self._model = Model(self._name, self.files.revision, licence, self._languages(), self._source())
+            self._model = Model(
+                self._name,
+                self.files.revision,
+                adapted.licence if adapted else licence,
+                self._languages(),
+                f"adapter of models/{adapted.base_model}" if adapted else self._source(),
+            )
         return self._model
 
     @property
@@ -95,7 +117,7 @@ class WhisperEngine(Lifecycle["LoadedWhisper"]):
         return Capabilities(
             detects_language=multilingual,
             multilingual=multilingual,
-            translates=multilingual and (self._published is None or self._published.translates),
+            translates=multilingual and self._translates(),
             prompts=True,
             hotwords=True,
             grammars=False,
@@ -121,13 +143,35 @@ class WhisperEngine(Lifecycle["LoadedWhisper"]):
         if package := self._files.package:
             with package.unpacked() as folder:
                 return self._loaded_from(folder)
-        return self._loaded_from(model_files.checked(require_folder(self.files, self._name)))
+        folder = require_folder(self.files, self._name)
+        if found := adapter.find(folder):
+            name = found.manifest.base_model
+            if (base := self._other(name)) is None:
+                raise StartError(f"Its base, models/{name}, is no model of {NAME}.")
+            merged: Merge = import_module(".adapted", __package__).merged
+            with opened(base.files, name) as base_folder, merged(found, base_folder) as whole:
+                return self._loaded_from(whole)
+        return self._loaded_from(model_files.checked(folder))
 
     def _loaded_from(self, folder: Path) -> "LoadedWhisper":
         loaded: LoadedWhisper = import_module(".loaded", __package__).LoadedWhisper(
             folder, self._device, self._silero()
         )
         return loaded
+
+    def _base(self) -> "WhisperEngine | None":
+        """The engine of its base, where it is an adapter whose base is known."""
+        adapted = adapter.manifest(self.files.folder)
+        return self._other(adapted.base_model) if adapted else None
+
+    def _size_bytes(self, folder: Path) -> int:
+        """Of the weights; an adapter's are merged into its base's."""
+        base = self._base() if adapter.holds_adapter(folder) else None
+        return base.files.size_bytes if base else model_files.size_bytes(folder)
+
+    def _translates(self) -> bool:
+        base = self._base()
+        return base.capabilities.translates if base else self._published is None or self._published.translates
 
     def _own(self, options: Options) -> Options:
         """A model of one language uses it in any case."""
@@ -144,6 +188,8 @@ class WhisperEngine(Lifecycle["LoadedWhisper"]):
         if self._published and self._published.languages:
             return self._published.languages
         folder = self.files.folder
+        if base := self._base():
+            return base.model.languages
         if folder and not model_files.problem(folder):
             return model_files.languages(folder)
         return ENGLISH if self._name.endswith(".en") else LANGUAGES

@@ -1,12 +1,15 @@
 """One Qwen3-TTS model, as an engine. Its streams are batched, see `scheduler`."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from voicebox_kit.errors import InvalidField, NotFound
+from voicebox_kit.errors import InvalidField, NotFound, StartError
 from voicebox_kit.languages import covers
+from voicebox_models import store
+from voicebox_models.adapters import adapter
 from voicebox_models.engine import Model, Setup
 from voicebox_models.files import DownloadedFiles
 from voicebox_models.lifecycle import Lifecycle, require_folder
@@ -35,17 +38,26 @@ class Qwen3Engine(Lifecycle["LoadedQwen3"]):
 
     name = NAME
 
-    def __init__(self, model: str, published: Published | None, setup: Setup, device: Device) -> None:
-        """`model` is `qwen3/{model}`; `published` tells where it is on the hub, None when it is not there."""
-        super().__init__(DownloadedFiles(model, setup, published, checkpoint.size_bytes))
-        self.device = device.name
+    def __init__(
+        self,
+        model: str,
+        published: Published | None,
+        setup: Setup,
+        device: Device,
+        other: "Callable[[str], Qwen3Engine | None]",
+    ) -> None:
+        """`model` is `qwen3/{model}`; `published` tells where it is on the hub, None when it is not there. `other` is
+        called with the name of an adapter's base.
+        """
+        super().__init__(DownloadedFiles(model, setup, published, self._size_bytes))
+        self.device, self._other = device.name, other
         self._name, self._published, self._device, self._options = model, published, device, setup.options
         self._of_loaded: ModelInfo | None = None
 
     @property
     def model(self) -> Model:
         known = self._facts()
-        return Model(self._name, known.revision, known.licence, known.languages)
+        return Model(self._name, known.revision, known.licence, known.languages, known.source)
 
     @property
     def capabilities(self) -> frozenset[Capability]:
@@ -122,9 +134,14 @@ class Qwen3Engine(Lifecycle["LoadedQwen3"]):
             raise InvalidField("style.language", sentence, "LANGUAGE_NOT_SPOKEN")
 
     def _open_model(self) -> "LoadedQwen3":
-        folder = checkpoint.checked(require_folder(self.files, self._name))
-        facts = model_info.of_folder(folder, self._published)
-        loaded: LoadedQwen3 = import_module(".loaded", __package__).LoadedQwen3(folder, self._device, self._options)
+        folder = require_folder(self.files, self._name)
+        facts, found = self._facts_of(folder), adapter.find(folder)
+        base = checkpoint.checked(self._base_folder(found) if found else folder)
+        if found:
+            import_module(".adapted", __package__).check(found, base)
+        loaded: LoadedQwen3 = import_module(".loaded", __package__).LoadedQwen3(
+            base, self._device, self._options, found
+        )
         self._of_loaded = facts
         return loaded
 
@@ -143,7 +160,28 @@ class Qwen3Engine(Lifecycle["LoadedQwen3"]):
         if known := self._of_loaded:
             return known
         folder = self.files.folder
-        return model_info.of_folder(folder, self._published) if folder else model_info.of_published(self._published)
+        return self._facts_of(folder) if folder else model_info.of_published(self._published)
+
+    def _facts_of(self, folder: Path) -> ModelInfo:
+        adapted = adapter.manifest(folder)
+        base = self._other(adapted.base_model) if adapted else None
+        if adapted is None or base is None:
+            return model_info.of_folder(folder, self._published)
+        return model_info.of_adapter(adapted, store.revision(folder), base._facts())
+
+    def _base_folder(self, found: adapter.Adapter) -> Path:
+        """The folder of an adapter's base; StartError when it is not here."""
+        name = found.manifest.base_model
+        base = self._other(name)
+        if base is None or base.files.folder is None:
+            raise StartError(f"The files of its base, models/{name}, are not on this machine: download that first.")
+        return base.files.folder
+
+    def _size_bytes(self, folder: Path) -> int:
+        """Of all weights; an adapter's are merged into its base's."""
+        adapted = adapter.manifest(folder)
+        base = self._other(adapted.base_model) if adapted else None
+        return base.files.size_bytes if base else checkpoint.size_bytes(folder)
 
 
 def _speaks_as(known: ModelInfo) -> str:

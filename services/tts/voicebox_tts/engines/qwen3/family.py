@@ -35,6 +35,7 @@ class Qwen3Family(ManyModels[Qwen3Engine]):
 
     concurrency = 64
     whole_hub = True
+    takes_adapters = True
 
     def __init__(self, setup: Setup, device: Device) -> None:
         super().__init__(NAME, KNOWN, setup)
@@ -54,4 +55,4 @@ class Qwen3Family(ManyModels[Qwen3Engine]):
     def _make(self, model: str) -> Qwen3Engine:
         name = model.removeprefix(f"{NAME}/")
         published = KNOWN.get(name) or (Published(name) if "/" in name else None)
-        return Qwen3Engine(model, published, self._setup, self._device)
+        return Qwen3Engine(model, published, self._setup, self._device, self.engine)

@@ -13,10 +13,11 @@ from pathlib import Path
 import numpy as np
 import torch
 from voicebox_kit.errors import InvalidField, StartError, Unavailable
+from voicebox_models.adapters.adapter import Adapter
 
 from voicebox_tts.engine import Reference
 
-from . import memory, runaway
+from . import adapted, memory, runaway
 from .codec.decoder import BatchedDecoder, CodecDecoder, state_after
 from .codec.states import CodecStateCache
 from .device import Device
@@ -24,6 +25,7 @@ from .model import config
 from .model.config import Kind, ModelConfig
 from .model.language_model import LanguageModel
 from .model.prompt_layout import build_prompt
+from .model.weights import Weights
 from .noise import SamplingNoise
 from .reference import Encoders
 from .scheduler.admission import Admission
@@ -65,9 +67,14 @@ class _Parts:
 class LoadedQwen3:
     """Opened by the engine, and closed when it is unloaded. Thread-safe."""
 
-    def __init__(self, folder: Path, device: Device, options: Mapping[str, str]) -> None:
-        """`options` are the setup's. Raises StartError when the files or the device do not do."""
-        self._config, self._device = config.read(folder), device
+    def __init__(
+        self, folder: Path, device: Device, options: Mapping[str, str], adapter: Adapter | None = None
+    ) -> None:
+        """`options` are the setup's; with an `adapter` its base is in `folder`. Raises StartError when the files or the
+        device do not do.
+        """
+        self._device, self._adapter = device, adapter
+        self._config = adapted.read_config(adapter, folder) if adapter else config.read(folder)
         self._chunk_sizes = ChunkSizes.read(options.get("chunk_frames", ""))
         self._parts: _Parts | None = None
         try:
@@ -139,7 +146,7 @@ class LoadedQwen3:
     @torch.inference_mode()
     def _open(self, folder: Path, streams: int) -> _Parts:
         device, dtype = torch.device(self._device.name), getattr(torch, self._device.compute_type)
-        model = LanguageModel.load(folder, self._config, device, dtype)
+        model = LanguageModel.load(folder, self._config, device, dtype, self._adapt)
         encoders = Encoders.load(folder, self._config, device) if self._config.kind is Kind.BASE else None
         codec = CodecDecoder.load(folder, device)
         rows = self._rows(streams)
@@ -151,6 +158,11 @@ class LoadedQwen3:
             frames, decoder, admission, self._chunk_sizes, time.monotonic, memory.is_out_of_memory, self._choose_device
         )
         return _Parts(model, encoders, CodecStateCache(partial(state_after, codec)), batcher)
+
+    def _adapt(self, weights: Weights) -> Weights:
+        if self._adapter is None:
+            return weights
+        return adapted.AdaptedWeights(weights, self._adapter, adapted.speaker_id(self._config))
 
     def _rows(self, streams: int) -> int:
         """How many streams are made at once: as many as asked for, or as the kind of device can, within a GPU's free

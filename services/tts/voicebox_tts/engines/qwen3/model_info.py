@@ -2,11 +2,12 @@
 published.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from voicebox_kit.errors import StartError
 from voicebox_models import store
+from voicebox_models.adapters.manifest import Manifest
 
 from voicebox_tts.engine import Capability, Voice
 
@@ -30,6 +31,7 @@ class ModelInfo:
     voices: tuple[Voice, ...]
     size_bytes: int
     config: ModelConfig | None = None
+    source: str = ""
 
     @property
     def capabilities(self) -> frozenset[Capability]:
@@ -52,6 +54,20 @@ def of_published(published: Published | None) -> ModelInfo:
     voices = speakers.voices(known.speakers, known.languages)
     return ModelInfo(
         known.revision, known.licence, known.kind, known.follows_instructions, known.languages, voices, known.size_bytes
+    )
+
+
+def of_adapter(adapted: Manifest, revision: str, base: ModelInfo) -> ModelInfo:
+    """Of an adapter: its base with one voice of its own."""
+    voices = speakers.voices((adapted.speaker,), base.languages)
+    return replace(
+        base,
+        revision=revision,
+        licence=adapted.licence,
+        kind=Kind.CUSTOM_VOICE if base.kind is Kind.BASE else None,
+        follows_instructions=False,
+        voices=voices,
+        source=f"adapter of models/{adapted.base_model}",
     )
 
 

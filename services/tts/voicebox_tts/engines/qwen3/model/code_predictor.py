@@ -8,7 +8,14 @@ from torch import Tensor
 
 from .config import ModelConfig, SamplingParams
 from .sampling import sample
-from .transformer import KvCache, RotaryEmbedding, Transformer, causal_attention, grouped_query_attention
+from .transformer import (
+    KvCache,
+    RotaryEmbedding,
+    Transformer,
+    causal_attention,
+    grouped_query_attention,
+    uncached_attention,
+)
 from .weights import Weights
 
 PREFIX = "talker.code_predictor"
@@ -75,6 +82,17 @@ class CodePredictor:
             codes.append(sample(F.linear(last_hidden, lm_head), noise[:, step], sampling))
             x = F.embedding(codes[-1], self._embeddings[step])[:, None]
         return torch.stack(codes, 1)
+
+    def taught(self, hidden: Tensor, first: Tensor, codes: Tensor) -> Tensor:
+        """The logits of the other codes, each after the right ones before it (teacher forcing): (frames,
+        num_code_groups - 1, codebook_size). `codes` is (frames, num_code_groups - 1), the rest as in a call.
+        """
+        given = [F.embedding(codes[:, step], table) for step, table in enumerate(self._embeddings[:-1])]
+        x = torch.cat((self._project(torch.stack((hidden, first), 1)), torch.stack(given, 1)), 1)
+
+        cos, sin = (table[: x.shape[1], None] for table in (self._rotary_embedding.cos, self._rotary_embedding.sin))
+        read = self._transformer(x, cos, sin, uncached_attention)
+        return torch.stack([F.linear(read[:, step + 1], head) for step, head in enumerate(self._lm_heads)], 1)
 
     def _project(self, x: Tensor) -> Tensor:
         """From the talker's hidden_size to the predictor's."""

@@ -1,5 +1,6 @@
 """The language model: the talker, the code predictor and the text tokenizer."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,21 +37,32 @@ class LanguageModel:
         return F.embedding(codes + self.codec_offsets, self.codec_embeddings).sum(-2)
 
     @classmethod
-    def load(cls, folder: Path, config: ModelConfig, device: torch.device, dtype: torch.dtype) -> "LanguageModel":
-        """The model in `folder`; StartError when weights are missing or do not fit its configuration."""
+    @torch.inference_mode()
+    def load(
+        cls,
+        folder: Path,
+        config: ModelConfig,
+        device: torch.device,
+        dtype: torch.dtype,
+        adapt: Callable[[Weights], Weights] = lambda weights: weights,
+    ) -> "LanguageModel":
+        """The model in `folder`, with what `adapt` makes of its weights; StartError when weights are missing or do not
+        fit its configuration.
+        """
         with StoredWeights(parts(folder), device, dtype) as weights:
-            return cls._made(weights, config, tokens.load(folder, config.text_tokens))
+            return cls.of(adapt(weights), config, tokens.load(folder, config.text_tokens))
 
     @classmethod
+    @torch.inference_mode()
     def random(cls, config: ModelConfig, device: torch.device, dtype: torch.dtype, seed: int = 0) -> "LanguageModel":
         """Random weights, which are as fast as trained ones: to measure without files. See `sizes` for
         configurations.
         """
-        return cls._made(RandomWeights(device, dtype, seed), config, tokens.byte_tokenizer(config.text_tokens))
+        return cls.of(RandomWeights(device, dtype, seed), config, tokens.byte_tokenizer(config.text_tokens))
 
     @classmethod
-    @torch.inference_mode()
-    def _made(cls, weights: Weights, config: ModelConfig, known: TextTokenizer) -> "LanguageModel":
+    def of(cls, weights: Weights, config: ModelConfig, known: TextTokenizer) -> "LanguageModel":
+        """The model of these weights; gradients flow back to them where they ask for any."""
         talker = Talker(weights, config)
         embedding = torch.cat((talker.codec_embedding, *codec_embeddings(weights, config)))
         predictor = CodePredictor(weights, config, embedding[config.vocab_size :].chunk(config.num_code_groups - 1))

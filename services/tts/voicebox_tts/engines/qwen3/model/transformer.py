@@ -123,6 +123,11 @@ def causal_attention(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
     return F.scaled_dot_product_attention(query, key, value, is_causal=True, enable_gqa=True).transpose(1, 2)
 
 
+def uncached_attention(_layer: int, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+    """The Attention of a whole sequence at once, in every layer."""
+    return causal_attention(queries, keys, values)
+
+
 def grouped_query_attention(queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None) -> Tensor:
     """One token of each row attends to its row's cache: queries (B, 1, H, D), keys and values (B, length, K, D); `mask`
     (B, 1, 1, length) is 0 where it may, and minus infinity elsewhere.

@@ -1,0 +1,93 @@
+"""Trains adapters of the tiny Qwen3-TTS: on one utterance until it is known by heart, and with texts that are mixed up.
+
+    python tests/support/trained_qwen3.py FOLDER MODEL
+
+makes FOLDER/model, a base model that decodes greedily, and FOLDER/trained, FOLDER/two-texts and FOLDER/mixed-up with
+the trainer's files and `result.json`.
+"""
+
+import json
+import shutil
+import sys
+import wave
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import torch
+from voicebox_models.adapters.trainer import Task
+from voicebox_tts.engines.qwen3.training.trainer import Qwen3Adapters
+
+SAMPLE_RATE_HZ = 24_000
+TEXT = "Hello from the training."
+OPTIONS = {
+    "steps": "40",
+    "batch_size": "1",
+    "checkpoint_every": "20",
+    "learning_rate": "0.01",
+    "sentence": TEXT,
+}
+OF_TWO = {**OPTIONS, "steps": "60", "checkpoint_every": "60"}
+TEXTS = ("Low and slow.", "A bird up high!")
+CLIPS_OF_EACH = 10
+
+
+def vowel(seconds: float, pitch_hz: float, seed: int) -> bytes:
+    """A voiced sound that rises, as 16-bit samples."""
+    times = np.arange(int(seconds * SAMPLE_RATE_HZ)) / SAMPLE_RATE_HZ
+    phase = 2 * np.pi * pitch_hz * times * (1 + 0.1 * times)
+    sound = sum(np.sin(harmonic * phase) / harmonic for harmonic in range(1, 8))
+    noise = np.random.default_rng(seed).standard_normal(len(times))
+    return (np.clip(0.2 * sound + 0.002 * noise, -1, 1) * 32767).astype("<i2").tobytes()
+
+
+def two_texts(*, mixed_up: bool) -> list[tuple[str, bytes]]:
+    """CLIPS_OF_EACH low and as many high sounds with a text for each; mixed up, each text belongs to both alike."""
+    return [
+        (TEXTS[number % 2 if mixed_up else index], vowel(0.8, (120, 400)[index], 10 * index + number))
+        for index in range(2)
+        for number in range(CLIPS_OF_EACH)
+    ]
+
+
+def write_dataset(folder: Path, clips: Sequence[tuple[str, bytes]]) -> None:
+    """Texts with their recordings."""
+    (folder / "wavs").mkdir(parents=True)
+    lines = []
+    for number, (text, samples) in enumerate(clips):
+        name = f"wavs/{number}.wav"
+        with wave.open(str(folder / name), "wb") as file:
+            file.setnchannels(1)
+            file.setsampwidth(2)
+            file.setframerate(SAMPLE_RATE_HZ)
+            file.writeframes(samples)
+        lines.append(json.dumps({"audio": name, "text": text}) + "\n")
+    (folder / "dataset.jsonl").write_text("".join(lines))
+
+
+def train(model: Path, dataset: Path, folder: Path, options: Mapping[str, str] = OPTIONS) -> None:
+    """Train an adapter into `folder`."""
+    torch.set_num_threads(1)
+    folder.mkdir(parents=True, exist_ok=True)
+    task = Task(dataset, model, "qwen3/base", "r1", "Apache-2.0", "They agreed.", "reader", options, folder, "cpu")
+    result = Qwen3Adapters().train(task, lambda progress: print(progress.stage, flush=True))
+    (folder / "result.json").write_text(json.dumps(asdict(result)))
+
+
+def write_model(source: Path, folder: Path) -> None:
+    """The tiny base model, which decodes greedily."""
+    shutil.copytree(source, folder)
+    path = folder / "generation_config.json"
+    greedy = {"do_sample": False, "subtalker_dosample": False, "repetition_penalty": 1.0}
+    path.write_text(json.dumps(json.loads(path.read_text()) | greedy))
+
+
+if __name__ == "__main__":
+    made = Path(sys.argv[1])
+    write_model(Path(sys.argv[2]) / "base", made / "model")
+    write_dataset(made / "dataset", [(TEXT, vowel(1.6, 180, 0))])
+    train(made / "model", made / "dataset", made / "trained")
+    for name, is_mixed_up in (("two-texts", False), ("mixed-up", True)):
+        write_dataset(made / f"{name}-dataset", two_texts(mixed_up=is_mixed_up))
+        train(made / "model", made / f"{name}-dataset", made / name, OF_TWO)
