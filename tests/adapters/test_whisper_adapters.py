@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import numpy as np
@@ -106,7 +107,7 @@ def test_import_export_import_keeps_the_bytes(recogniser: Recogniser, checkpoint
         content = await exported(first)
         assert content == b"".join([block async for block in archive.packed(checkpoint)])
 
-        async def blocks():  # type: ignore[no-untyped-def]
+        async def blocks() -> AsyncIterator[bytes]:
             yield content
 
         second, _ = await recogniser.adapters.add(blocks(), "other")

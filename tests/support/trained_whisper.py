@@ -14,7 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
-import tiny_whisper
+import tiny_whisper  # type: ignore[import-not-found]  # beside this script
 import torch
 from voicebox_asr.engines.whisper.training.trainer import WhisperAdapters
 from voicebox_models.adapters.trainer import Task
