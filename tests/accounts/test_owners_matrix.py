@@ -213,6 +213,7 @@ JOBS: dict[str, Make] = {
     "ListJobs": lambda _: jobs_pb2.ListJobsRequest(),
     "WatchJob": lambda names: jobs_pb2.WatchJobRequest(name=names.job),
     "ListJobItems": lambda names: jobs_pb2.ListJobItemsRequest(parent=names.job),
+    "UpdateSegment": lambda names: jobs_pb2.UpdateSegmentRequest(name=f"{names.job}/items/0", kept=False),
     "DownloadResult": lambda names: jobs_pb2.DownloadResultRequest(name=f"{names.job}/results/results.zip"),
     "CancelJob": lambda names: jobs_pb2.CancelJobRequest(name=names.job),
     "RetryJob": lambda names: jobs_pb2.RetryJobRequest(name=names.job),
