@@ -231,7 +231,7 @@ ALL = {**CATALOG, **TTS, **JOBS, **CONVERSION, **ACCOUNTS, **OTHERS}
 NAMELESS = {  # what is said here is about what the request holds, and names nothing that is stored
     "Recognize", "RecognizeUpload", "Transcribe", "StreamingRecognize", "LongRunningRecognize", "BatchRecognize",
     "CreateTranscription", "CreateTranslation", "DesignVoice", "SynthesizeOnline", "StreamingSynthesize",
-    "LoadModel", "UnloadModel", "DownloadModel", "WatchJobs",
+    "LoadModel", "UnloadModel", "DownloadModel", "ImportAdapter", "ExportAdapter", "DeleteAdapter", "WatchJobs",
 }  # fmt: skip
 OWNED = sorted(
     (method for method, rule in METHODS.items() if rule.owners is not Owners.NONE and not rule.is_internal),
