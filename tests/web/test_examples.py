@@ -20,8 +20,13 @@ from .test_openapi import operations
 PNG = bytes.fromhex(
     "89504e470d0a1a0a0000000d4948445200000001000000010802000000907753de0000000c4944415408d763f8cfc0000003010100c9fe92ef0000000049454e44ae426082"
 )
-NEEDS_A_STATE = {"JobService_RetryJob", "JobService_DeleteJob", "JobService_DownloadResult"}
-"""A job must have failed for one, have ended, or have succeeded."""
+NEEDS_A_STATE = {
+    "JobService_RetryJob",
+    "JobService_DeleteJob",
+    "JobService_DownloadResult",
+    "JobService_UpdateSegment",
+}
+"""A job must have failed for one, have ended, have succeeded, or have made a data set."""
 NEEDS_A_MODEL = {
     "TextToSpeechService_DesignVoice",
     "TextToSpeechService_DetectWatermark",
@@ -29,8 +34,9 @@ NEEDS_A_MODEL = {
     "ModelService_UnloadModel",
     "ModelService_UnloadModel_2",
     "ModelService_UnloadModel_3",
+    *(f"ModelService_{verb}Adapter{place}" for verb in ("Import", "Export", "Delete") for place in ("", "_2", "_3")),
 }
-"""What a machine with two models alone cannot do: no other is there to answer, or to be left."""
+"""What a machine with two models alone cannot do: no other is there to answer, to be left, or to be adapted."""
 
 FIRST = "post /v1/speech:play"
 

@@ -23,6 +23,8 @@ PATH_VALUES = {
     "job": UUID,
     "input": UUID,
     "result": "results.zip",
+    "item": "0",
+    "adapter": "reader",
     "voice_model": "reader",
     "voiceModel": "reader",
     "key": UUID,
@@ -159,6 +161,9 @@ EXAMPLES: Mapping[str, Example] = {
     ),
     "get /v1/jobs": Example(query={"filter": 'state = "SUCCEEDED"', "page_size": 20}),
     "post /v1/jobs/{job}:cancel": Example(body={}),
+    "post /v1/jobs/{job}/items/{item}:updateSegment": Example(
+        body={"transcript": "What is really said.", "kept": True}
+    ),
     "post /v1/jobs/{job}:retry": Example(body={"fromStep": "speak"}),
     "get /v1/jobs/{job}:watch": Example(options="-N"),
     "get /v1/jobs:watch": Example(query={"after_sequence": "0"}, options="-N --max-time 1"),

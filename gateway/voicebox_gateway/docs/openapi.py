@@ -38,7 +38,7 @@ TAGS = (
 """Whoever looks at the page for the first time wants to speak and to hear."""
 
 VARIABLE = re.compile(r"\{([a-z_.]+)(?:=([^}]*))?\}")
-MODEL_WILDCARD = ("models/**", "models/{engine}/{model}")
+WILDCARDS = {"models/**": "models/{engine}/{model}", "adapters/*/*": "adapters/{engine}/{adapter}"}
 STREAM_NOTE = "A stream: one JSON object per line, each with the next event."
 
 
@@ -118,7 +118,9 @@ def _rules(contract: Contract) -> Iterator[Rule]:
 
 def _expanded(variable: re.Match[str]) -> str:
     """`profiles/{profile}` for `{name=profiles/*}`: what a resource's name is made of."""
-    pattern = (variable[2] or "*").replace(*MODEL_WILDCARD)
+    pattern = variable[2] or "*"
+    for wildcard, named in WILDCARDS.items():
+        pattern = pattern.replace(wildcard, named)
     return re.sub(r"([a-zA-Z]+)s/\*", r"\1s/{\1}", pattern)
 
 

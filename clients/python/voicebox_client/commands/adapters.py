@@ -22,7 +22,7 @@ HOST = click.argument("host", type=click.Choice(HOSTS), metavar="tts|asr")
 
 @click.group("adapters")
 def command() -> None:
-    """Small additions to models, trained on recordings with their texts. Each is a model of its own name."""
+    """Train, list, import, export and delete adapters of models."""
 
 
 @command.command("list")

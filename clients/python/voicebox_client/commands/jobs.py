@@ -11,6 +11,7 @@ from voicebox_client.client import Client
 from voicebox_client.commands.answers import print_answer, print_deleted, print_written
 from voicebox_client.commands.job_progress import events, follow, line
 from voicebox_client.output import as_json, local_time, print_json, print_list, print_table
+from voicebox_client.ranges import whole
 from voicebox_client.session import CommandSession, pass_session, progress
 from voicebox_client.whole_file import whole_file
 
@@ -25,7 +26,7 @@ def command() -> None:
 
 @command.command("list")
 @click.option("--filter", "conditions", default="", metavar="FILTER", help='As in: state = "FAILED".')
-@click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="How many, newest first.")
+@click.option("--limit", type=whole(1), default=50, show_default=True, help="How many, newest first.")
 @pass_session
 def list_(session: CommandSession, conditions: str, limit: int) -> None:
     """List the jobs, newest first."""
@@ -175,7 +176,7 @@ def segments(session: CommandSession, job: str) -> None:
 
 @command.command()
 @click.argument("job")
-@click.argument("index", type=click.IntRange(0))
+@click.argument("index", type=whole(0))
 @click.option("--transcript", help="What is really said.")
 @click.option("--keep/--drop", "kept", default=None, help="Whether it is part of the data set.")
 @pass_session
