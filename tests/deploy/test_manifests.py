@@ -117,7 +117,7 @@ def test_the_peers_of_a_service_are_read_from_its_settings(root: Path) -> None:
     assert _peers("tts", root) == {"CATALOG_ADDRESS", "ASR_ADDRESS", "ACCOUNTS_ADDRESS"}
     assert _peers("asr", root) == {"CATALOG_ADDRESS", "ACCOUNTS_ADDRESS"}
     assert _peers("conversion", root) == {"CATALOG_ADDRESS", "ACCOUNTS_ADDRESS"}
-    assert _peers("accounts", root) == {"CATALOG_ADDRESS", "CONVERSION_ADDRESS"}
+    assert _peers("accounts", root) == {"CATALOG_ADDRESS", "CONVERSION_ADDRESS", "JOBS_ADDRESS"}
     services = {"CATALOG_ADDRESS", "ASR_ADDRESS", "TTS_ADDRESS", "CONVERSION_ADDRESS", "ACCOUNTS_ADDRESS"}
     assert _peers("jobs", root) == services
     assert _peers("gateway", root) == services | {"JOBS_ADDRESS"}
