@@ -7,7 +7,7 @@ RUN := .venv/run$(if $(filter small,$(VOICEBOX_EMBEDDED)),-small).stamp
 # For numpy and torch, whose steps here are too short to share. Whisper takes the cores there are, see ASR_THREADS.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: run run-apart pocket qwen3 rvc knnvc models demo test test-unit check bench bench-quick bench-gpu kokoro mms piper audioseal lock audit protos clean help
+.PHONY: run run-apart pocket qwen3 orpheus rvc knnvc models demo test test-unit check bench bench-quick bench-gpu kokoro mms piper audioseal lock audit sbom images images-test protos clean help
 
 run: $(RUN)  ## The whole platform in one process; Ctrl-C stops it
 	@exec $(BIN)/voicebox serve $(SERVICES)
@@ -27,6 +27,9 @@ audioseal: $(RUN)  ## Installs torch for the inaudible watermark AudioSeal
 pocket qwen3: $(RUN)  ## Installs neural voices that clone and need torch: pocket for a laptop, qwen3 for a GPU
 	@./setup.sh engine $@
 
+orpheus: $(RUN)  ## Installs lively English voices for a GPU, which laugh and sigh; needs torch. Weights under Llama's licence, gated at the hub
+	@./setup.sh engine $@
+
 rvc knnvc: $(RUN)  ## Installs voice conversion that needs torch: rvc for voices that people own, knnvc for any, best on a GPU
 	@./setup.sh engine $@
 
@@ -42,7 +45,7 @@ test: .venv/dev.stamp .tools/buf.stamp  ## Everything that needs no GPU and no d
 test-unit: .venv/dev.stamp  ## What needs no server, database or child process: seconds
 	$(BIN)/pytest -q -m unit $$(grep -rl --include='test_*.py' 'pytest.mark.unit' tests)
 
-check: .venv/dev.stamp .tools/protoc.stamp .tools/buf.stamp  ## Style, types, imports, protos, manifests
+check: .venv/dev.stamp .tools/protoc.stamp .tools/buf.stamp .tools/checkov.stamp  ## Style, types, imports, protos, manifests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -51,6 +54,7 @@ check: .venv/dev.stamp .tools/protoc.stamp .tools/buf.stamp  ## Style, types, im
 	$(BUF) breaking protos/gen/voicebox/descriptors.binpb --against protos/released.binpb --config protos/buf.yaml
 	protos/check-generated.sh .tools/protoc/bin/python
 	deploy/fetch-tools.sh
+	deploy/check-security.sh
 	$(BIN)/pytest -q tests/deploy
 
 bench: .venv/dev.stamp  ## The figures of docs/benchmarks.md
@@ -76,6 +80,17 @@ audit: .venv/dev.stamp  ## Looks for known vulnerabilities of what the images in
 	$(BIN)/uv pip install --quiet --python .tools/audit/bin/python pip-audit==2.10.1
 	$(BIN)/python deploy/audit.py .tools/audit/bin/pip-audit
 
+sbom: .venv/dev.stamp  ## Writes what each image installs, as CycloneDX files, into out/sbom
+	$(BIN)/uv venv --quiet --allow-existing .tools/sbom
+	$(BIN)/uv pip install --quiet --python .tools/sbom/bin/python cyclonedx-bom==7.5.0
+	$(BIN)/python deploy/sbom.py .tools/sbom/bin/cyclonedx-py
+
+images:  ## Builds the images with buildah or docker; IMAGES="tts asr-cuda" names some
+	@deploy/images.sh
+
+images-test: .venv/dev.stamp  ## Starts the images that were built, with podman or docker, and checks what is in them
+	$(BIN)/pytest -q -m containers tests/deploy/test_containers.py
+
 clean:  ## Remove what these targets made, and keep var/, which holds your data
 	rm -rf .venv .tools out .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 
@@ -93,3 +108,6 @@ clean:  ## Remove what these targets made, and keep var/, which holds your data
 
 .tools/buf.stamp: setup.sh .tools/packages.stamp
 	@./setup.sh buf
+
+.tools/checkov.stamp: setup.sh
+	@./setup.sh checkov

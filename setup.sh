@@ -1,6 +1,6 @@
 #!/bin/sh
 # Makes the environment: system libraries, a virtual environment, our packages.
-# Usage: setup.sh run|dev|protos|buf|packages, or setup.sh engine NAME
+# Usage: setup.sh run|dev|protos|buf|checkov|packages, or setup.sh engine NAME
 # Every part is done once; a stamp in .venv or .tools says so.
 # VOICEBOX_EMBEDDED=small leaves the neural voice and recogniser out: flite and pocketsphinx speak and hear.
 set -eu
@@ -35,6 +35,7 @@ look_for_dev() {
     ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || needed="$needed postgresql"
     command -v npm >/dev/null || needed="$needed npm"
     command -v tini >/dev/null || needed="$needed tini"
+    command -v promtool >/dev/null || needed="$needed prometheus"
     needed="$needed$useful"  # no test is skipped
     useful=
     useful_for=
@@ -148,7 +149,7 @@ packages)
     ;;
 dev)
     say "Installing what the tests need into $venv: torch and others, about 1 to 4 GB on disk, some minutes."
-    install --requirement requirements-dev.txt -e 'services/tts[qwen3,pocket,piper,mms,kokoro]' -e 'services/conversion[rvc,knnvc]'
+    install --requirement requirements-dev.txt -e 'services/tts[qwen3,orpheus,pocket,piper,mms,kokoro]' -e 'services/conversion[rvc,knnvc]'
     install --no-deps qwen-tts  # the judge of our own Qwen3-TTS; it asks for torchaudio, sox and gradio, which are not needed
     touch $venv/dev.stamp
     ;;
@@ -176,5 +177,13 @@ buf)
         fail "The proto checker buf could not be installed: $said"
     touch .tools/buf.stamp
     ;;
-*) fail "setup.sh makes one of run, dev, protos, buf and packages, or: setup.sh engine NAME" ;;
+checkov)
+    # It pins what it needs by version: an environment of its own, 200 MB.
+    make_venv
+    $venv/bin/uv venv --quiet --allow-existing --python "$python" .tools/checkov
+    $venv/bin/uv pip install --quiet --python .tools/checkov/bin/python checkov==3.3.30 ||
+        fail "The checker of manifests, checkov, could not be installed; uv says why above."
+    touch .tools/checkov.stamp
+    ;;
+*) fail "setup.sh makes one of run, dev, protos, buf, checkov and packages, or: setup.sh engine NAME" ;;
 esac

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +27,9 @@ class PlatformFailed(Exception):
 
 @dataclass(frozen=True)
 class Platform:
-    """A platform that serves: its addresses as `host:port`, its process, how long it took to serve, and its log."""
+    """A platform that serves: its addresses as `host:port`, its process, how long it took to serve, its log, and the
+    variables that it was started with.
+    """
 
     gateway: str
     tts: str
@@ -39,6 +41,7 @@ class Platform:
     process: subprocess.Popen[str]
     start_seconds: float
     log: Path
+    environment: Mapping[str, str]
 
 
 def free_ports(count: int) -> list[int]:
@@ -85,6 +88,23 @@ def platform(data: Path, services: Sequence[str] = ALL, **variables: str) -> Ite
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
     log = data / "log"
     began = time.monotonic()
+    with _serving(services, environment, log) as process:
+        took = time.monotonic() - began
+        addressed = ("GATEWAY", "TTS", "ASR", "CATALOG", "ACCOUNTS", "CONVERSION", "JOBS")
+        gateway, tts, asr, catalog, accounts, conversion, jobs = (environment[f"{name}_ADDRESS"] for name in addressed)
+        yield Platform(gateway, tts, asr, catalog, accounts, conversion, jobs, process, took, log, environment)
+
+
+@contextmanager
+def jobs_worker(running: Platform) -> Iterator[None]:
+    """A worker of the platform's jobs, until the block ends."""
+    with _serving(("jobs-worker",), running.environment, running.log.with_name("worker.log")):
+        yield
+
+
+@contextmanager
+def _serving(services: Sequence[str], environment: Mapping[str, str], log: Path) -> Iterator[subprocess.Popen[str]]:
+    """The services in one process, once they serve."""
     with log.open("w") as errors:
         process = subprocess.Popen(
             [VOICEBOX, "serve", *services],
@@ -96,10 +116,7 @@ def platform(data: Path, services: Sequence[str] = ALL, **variables: str) -> Ite
         )
     try:
         _wait_until_serving(process, log)
-        took = time.monotonic() - began
-        addressed = ("GATEWAY", "TTS", "ASR", "CATALOG", "ACCOUNTS", "CONVERSION", "JOBS")
-        gateway, tts, asr, catalog, accounts, conversion, jobs = (environment[f"{name}_ADDRESS"] for name in addressed)
-        yield Platform(gateway, tts, asr, catalog, accounts, conversion, jobs, process, took, log)
+        yield process
     finally:
         process.send_signal(signal.SIGTERM)
         with _killed_after(STOP_SECONDS, process):

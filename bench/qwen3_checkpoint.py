@@ -17,16 +17,18 @@ import torch
 from safetensors.torch import save_file
 from tokenizers import pre_tokenizers
 from torch import Tensor
+from voicebox_tts.engines.codec_models.config import TransformerConfig
+from voicebox_tts.engines.codec_models.parts import WEIGHTS
+from voicebox_tts.engines.codec_models.weights import RandomWeights
 from voicebox_tts.engines.qwen3 import sizes
 from voicebox_tts.engines.qwen3.codec.config import CodecConfig
 from voicebox_tts.engines.qwen3.codec.decoder import CodecDecoder
 from voicebox_tts.engines.qwen3.codec.encoder import CodecEncoder
 from voicebox_tts.engines.qwen3.model import checkpoint
 from voicebox_tts.engines.qwen3.model.code_predictor import CodePredictor, codec_embeddings
-from voicebox_tts.engines.qwen3.model.config import FRAME_SAMPLES, SAMPLE_RATE_HZ, Kind, ModelConfig, TransformerConfig
+from voicebox_tts.engines.qwen3.model.config import FRAME_SAMPLES, SAMPLE_RATE_HZ, Kind, ModelConfig
 from voicebox_tts.engines.qwen3.model.speaker_encoder import SpeakerEncoder
 from voicebox_tts.engines.qwen3.model.talker import Talker
-from voicebox_tts.engines.qwen3.model.weights import RandomWeights
 
 TINY = "tiny"
 WORDS = ("assistant", "user")
@@ -64,10 +66,10 @@ def write(folder: Path, config: ModelConfig, codec: CodecConfig) -> None:
     language, speech = model_shapes(config), codec_shapes(codec)
     weights = made(language, torch.bfloat16)
     weights["talker.codec_head.weight"][config.codec_tokens.eos] = 0.0
-    save_file(weights, folder / checkpoint.WEIGHTS, metadata={"format": "pt"})
+    save_file(weights, folder / WEIGHTS, metadata={"format": "pt"})
     codec_weights = made(speech, torch.float32)
     codec_weights[f"decoder.decoder.{len(codec.decoder.upsample_rates) + 2}.conv.weight"] *= LOUDNESS
-    save_file(codec_weights, tokenizer / checkpoint.WEIGHTS, metadata={"format": "pt"})
+    save_file(codec_weights, tokenizer / WEIGHTS, metadata={"format": "pt"})
     for path, document in documents(config, codec).items():
         (folder / path).write_text(json.dumps(document), "utf-8")
     merges = [f"{word[:end]} {word[end]}" for word in WORDS for end in range(1, len(word))]

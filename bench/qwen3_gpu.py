@@ -18,8 +18,8 @@ from tempfile import TemporaryDirectory
 import grpc
 import torch
 from voicebox.models.v1 import models_pb2, models_pb2_grpc
-from voicebox_tts.engines.qwen3 import device
-from voicebox_tts.engines.qwen3.device import Device
+from voicebox_tts.engines.codec_models import device
+from voicebox_tts.engines.codec_models.device import Device
 from voicebox_tts.engines.qwen3.model.config import FRAME_SAMPLES, SAMPLE_RATE_HZ
 
 from bench import qwen3_checkpoint, qwen3_steps
@@ -51,7 +51,7 @@ SMALL = Plan((qwen3_checkpoint.TINY,), (1, 4), 4, ((1, 5), (2, 6)))
 
 def main() -> None:
     options = set(sys.argv[1:])
-    found = device.resolve_device("cpu" if "--cpu" in options else "auto", "auto")
+    found = device.resolve_device("qwen3", "cpu" if "--cpu" in options else "auto", "auto")
     if found.kind == "cpu" and not options:
         sys.exit(
             "bench-gpu measures a GPU, and torch finds none here; `python -m bench.qwen3_gpu --cpu` takes half an hour "

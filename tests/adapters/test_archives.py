@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from voicebox_kit.errors import InvalidField
+from voicebox_kit.errors import InvalidField, StartError
 from voicebox_models import store
 from voicebox_models.adapters import archive, tensors
-from voicebox_models.adapters.adapter import TENSORS
+from voicebox_models.adapters.adapter import TENSORS, find
 from voicebox_models.adapters.manifest import FILE, Manifest, read_manifest
 
 MATRIX = "model.decoder.layers.0.fc1"
@@ -110,3 +110,16 @@ def test_tensors_that_do_not_fit_are_refused(content: bytes, tmp_path: Path) -> 
         archive.unpack(packed(content[:-4], manifest(digest(content[:-4], tmp_path)), {}), tmp_path)
     with pytest.raises(InvalidField, match="SHA-256"):
         archive.unpack(packed(content, manifest("0" * 64), {}), tmp_path)
+
+
+def test_two_small_matrices_of_another_base_are_not_multiplied(tmp_path: Path) -> None:
+    side = 1 << 20  # their product has 4 TiB
+    wide = {f"{MATRIX}.lora_A": np.ones((1, side), np.float32), f"{MATRIX}.lora_B": np.ones((side, 1), np.float32)}
+    tensors.write(tmp_path / "wide", wide)
+    content = (tmp_path / "wide").read_bytes()
+    archive.unpack(packed(content, manifest(digest(content, tmp_path), rank=1), {}), tmp_path)
+    adapter = find(tmp_path)
+    assert adapter is not None
+    with pytest.raises(StartError, match="another size"):
+        adapter.delta(MATRIX, (3, 4))
+    assert adapter.delta("model.decoder.layers.1.fc1", (3, 4)) is None

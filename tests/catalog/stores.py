@@ -84,6 +84,23 @@ class Postgres:
             with suppress(subprocess.CalledProcessError):  # a test may have stopped the server
                 self.query("postgres", f"DROP DATABASE {name} WITH (FORCE)")
 
+    @contextmanager
+    def on_disk(self, disk: Path, url: str) -> Iterator[None]:
+        """The database at a URL of `url` lies on that file system; what PostgreSQL writes ahead does not."""
+        database, name = url.rpartition("/")[2], f"disk_{uuid.uuid4().hex}"
+        folder = self._data.parent / name  # it may not enter folders of tests
+        folder.mkdir()
+        subprocess.run(["mount", "--bind", disk, folder], check=True)
+        try:
+            if self._user:
+                shutil.chown(folder, self._user)
+            self.query("postgres", f"CREATE TABLESPACE {name} LOCATION '{folder}'")
+            self.query("postgres", f"ALTER DATABASE {database} SET TABLESPACE {name}")
+            yield
+            self.query("postgres", f"DROP DATABASE {database} WITH (FORCE)", f"DROP TABLESPACE {name}")
+        finally:
+            subprocess.run(["umount", "-l", folder], check=True)
+
     def _run(self, program: str, *arguments: str | Path) -> str:
         # By setpriv and not by `user=`, for which Python forks: a fork beside gRPC's threads crashed.
         become = ["setpriv", f"--reuid={self._user}", "--clear-groups"] if self._user else []

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 import sqlalchemy as sa
+from prometheus_client import CollectorRegistry
 from sqlmodel import select
 from voicebox_catalog.store.opening import open_database
 from voicebox_catalog.store.profiles import ProfileStore
@@ -117,6 +118,25 @@ async def test_a_unique_violation_that_stays_is_reported(database):
     with pytest.raises(sa.exc.IntegrityError):
         await database.write(adding("b", "a"))
     assert await names(database) == ["a"]
+
+
+async def test_works_are_timed_by_kind(database):
+    registry = CollectorRegistry()
+    database.measure(registry)
+    await database.write(adding("a"))
+    await names(database)
+    async with database.reading() as session:
+        await session.execute(sa.text("SELECT 1"))
+        in_use = registry.get_sample_value("voicebox_database_connections")
+    counted = {
+        work: registry.get_sample_value("voicebox_database_seconds_count", {"work": work}) or 0
+        for work in ("connect", "read", "write")
+    }
+    assert counted["write"] == 1
+    assert counted["connect"] >= 1
+    assert counted["read"] >= 1
+    assert in_use == 1
+    assert registry.get_sample_value("voicebox_database_connections") == 0
 
 
 async def test_a_commit_that_fails_acknowledges_nothing(tmp_path, small_disk):

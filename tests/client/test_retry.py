@@ -40,6 +40,14 @@ def test_no_pause_outlasts_the_deadline(pauses):
         Attempts(NO_JITTER, 5, pauses.clock).pause_seconds(asked_to_wait(7.0))
 
 
+@pytest.mark.parametrize("code", ["UNAVAILABLE", "RESOURCE_EXHAUSTED"])
+def test_nobody_waits_for_minutes_without_a_word(pauses, code):
+    """A day's quota is renewed within the hour before midnight: earlier than the deadline of speech."""
+    with pytest.raises(VoiceboxClientError) as refused:
+        Attempts(NO_JITTER, 3600, pauses.clock).pause_seconds(asked_to_wait(61.0, code))
+    assert refused.value.retry_seconds == 61.0
+
+
 def test_a_full_queue_is_tried_again_only_when_it_says_when(pauses):
     assert Attempts(NO_JITTER, 30, pauses.clock).pause_seconds(asked_to_wait(2.0, "RESOURCE_EXHAUSTED")) == 2.0
     with pytest.raises(VoiceboxClientError):

@@ -20,6 +20,8 @@ from voicebox_audio.pcm import to_s16le
 from voicebox_conversion.app import open_service
 from voicebox_conversion.engine import Samples
 from voicebox_conversion.engines.world.voice import WorldVoice
+from voicebox_kit.authentication import Authentication
+from voicebox_kit.channels import open_channel
 from voicebox_kit.errors import NotFound, Precondition
 
 from bench.conversion import learned, recording, trained_archive
@@ -111,8 +113,8 @@ class Service:
 
 
 @asynccontextmanager
-async def running(data: Path, **variables: str) -> AsyncIterator[Service]:
-    """A conversion service with its data in a folder."""
+async def running(data: Path, authentication: Authentication | None = None, **variables: str) -> AsyncIterator[Service]:
+    """A conversion service with its data in a folder, and a channel whose calls are signed by `authentication`."""
     catalog, server = FakeCatalog(), grpc.aio.server()
     catalog_pb2_grpc.add_CatalogServiceServicer_to_server(catalog, server)
     port = server.add_insecure_port("127.0.0.1:0")
@@ -128,7 +130,7 @@ async def running(data: Path, **variables: str) -> AsyncIterator[Service]:
     try:
         async with open_service(env) as serving:
             address = serving.endpoints[0].address
-            async with grpc.aio.insecure_channel(address) as channel:
+            async with open_channel(address, authentication or Authentication()) as channel:
                 yield Service(address, catalog, channel)
     finally:
         await server.stop(0)

@@ -13,6 +13,7 @@ from voicebox_conversion.engines.knnvc.vocoder import HOP_SAMPLES, load
 from voicebox_conversion.manifest import read_manifest
 from voicebox_kit.errors import InvalidField, Precondition, StartError
 from voicebox_models.engine import Downloadable, Setup
+from voicebox_models.trainer import OwnTurn
 
 from bench.recordings import FOLDER
 from tests.engines.tiny_rvc import write_encoder, write_vocoder
@@ -71,7 +72,7 @@ def test_silence_teaches_nothing(engine: KnnVcEngine) -> None:
 def test_a_voice_is_trained_and_survives_its_file(engine: KnnVcEngine, tmp_path) -> None:
     recordings = [FOLDER / "LJ001-0001.wav"]
     trainer = KnnVcTrainer({"VOICEBOX_MODELS": str(tmp_path)})
-    result = trainer.train(recordings, {"name": "Reader", "consent": "Yes."}, tmp_path, lambda _: None)
+    result = trainer.train(recordings, {"name": "Reader", "consent": "Yes."}, tmp_path, lambda _: None, OwnTurn())
     manifest = read_manifest((tmp_path / "manifest.json").read_bytes())
     assert (manifest.engine, manifest.consent, manifest.sample_rate_hz) == ("knnvc", "Yes.", RATE)
     again = engine.voice(tmp_path / result.files[1])

@@ -1,8 +1,10 @@
 """A training of rvc memorises a clip, goes on where it was ended, and makes a voice that the engine reads."""
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +20,8 @@ from voicebox_conversion.engines.rvc.training import base, clips, resuming, spec
 from voicebox_conversion.engines.rvc.training.clips import Clip
 from voicebox_conversion.engines.rvc.training.training import Plan, Training
 from voicebox_conversion.manifest import read_manifest
-from voicebox_kit.errors import InvalidField, Precondition
+from voicebox_kit.errors import InvalidField, Precondition, StartError
+from voicebox_models.trainer import DEVICE, OwnTurn
 
 from tests.engines.tiny_rvc import TINY, values, write_encoder
 
@@ -83,7 +86,7 @@ def test_a_training_memorises_a_clip(models: Path, tmp_path) -> None:
     seen: list[float] = []
     words = {"name": "Melody", "consent": "It is a tone.", "steps": "100"}
     told = lambda progress: seen.append(progress.fraction)  # noqa: E731
-    result = trainer.train([tmp_path / "clip.wav"], words, tmp_path, told)
+    result = trainer.train([tmp_path / "clip.wav"], words, tmp_path, told, OwnTurn())
     assert result.metrics["last_loss"] < 0.5 * result.metrics["first_loss"]  # seen: 0.29
     assert seen == sorted(seen)
     assert "began from nothing" in result.warnings[0]
@@ -96,6 +99,35 @@ def test_a_training_memorises_a_clip(models: Path, tmp_path) -> None:
     (given,) = clips.read([tmp_path / "clip.wav"], config(), trainer._shared("cpu"), lambda _: None)
     untrained = Training(config(), plan(1, 0), "cpu").synthesizer
     assert mel_distance(trained.synthesizer, given) < 0.5 * mel_distance(untrained, given)  # seen: 0.30
+
+
+def test_a_training_goes_on_where_it_gave_way(models: Path, tmp_path) -> None:
+    class Ended(Exception):
+        pass
+
+    class Turn:
+        """It gives way behind the third step, and is ended meanwhile."""
+
+        calls = 0
+
+        def give(self, save: Callable[[], None]) -> None:
+            self.calls += 1
+            if self.calls == 3:
+                save()
+                raise Ended
+
+    soundfile.write(tmp_path / "clip.wav", melody(), RATE)
+    stages: list[str] = []
+
+    def train(turn: Any) -> None:
+        trainer = RvcTrainer({"VOICEBOX_MODELS": str(models)}, config(), plan)
+        told = lambda progress: stages.append(progress.stage)  # noqa: E731
+        trainer.train([tmp_path / "clip.wav"], {"name": "Melody", "steps": "5"}, tmp_path, told, turn)
+
+    with pytest.raises(Ended):
+        train(Turn())
+    train(OwnTurn())
+    assert [stage for stage in stages if "step" in stage] == [f"step {number} of 5" for number in range(1, 6)]
 
 
 def test_a_training_goes_on_where_it_was_ended(tmp_path) -> None:
@@ -158,20 +190,28 @@ def test_a_spectrum_has_a_frame_for_each_hop() -> None:
     assert (filters.sum(1) > 0).all()
 
 
-@pytest.mark.parametrize("options", [{"steps": "0"}, {"steps": "x"}, {"rate_hz": "44100"}, {"name": "n" * 2001}])
+@pytest.mark.parametrize(
+    "options", [{"steps": "0"}, {"steps": "x"}, {"rate_hz": "44100"}, {"speed": "1"}, {"name": "n" * 2001}]
+)
 def test_a_wrong_option_is_refused(models: Path, tmp_path, options: dict) -> None:
     with pytest.raises(InvalidField):
-        RvcTrainer({"VOICEBOX_MODELS": str(models)}).train([], options, tmp_path, lambda _: None)
+        RvcTrainer({"VOICEBOX_MODELS": str(models)}).train([], options, tmp_path, lambda _: None, OwnTurn())
+
+
+def test_it_runs_on_the_device_of_its_job(models: Path, tmp_path) -> None:
+    trainer = RvcTrainer({"VOICEBOX_MODELS": str(models), DEVICE: "cuda:7"}, config(), plan)
+    with pytest.raises((Precondition, StartError), match="cuda:7"):
+        trainer.train([], {}, tmp_path, lambda _: None, OwnTurn())
 
 
 def test_what_cannot_be_trained_is_named(models: Path, tmp_path) -> None:
     trainer = RvcTrainer({"VOICEBOX_MODELS": str(tmp_path)}, config(), plan)
     with pytest.raises(Precondition, match="make models"):
-        trainer.train([], {}, tmp_path, lambda _: None)
+        trainer.train([], {}, tmp_path, lambda _: None, OwnTurn())
     trainer = RvcTrainer({"VOICEBOX_MODELS": str(models)}, config(), plan)
     soundfile.write(tmp_path / "silence.wav", np.zeros(RATE), RATE)
     (tmp_path / "text.wav").write_text(json.dumps([1]))
     with pytest.raises(Precondition, match=r"0\.0 s of speech"):
-        trainer.train([tmp_path / "silence.wav"], {}, tmp_path, lambda _: None)
+        trainer.train([tmp_path / "silence.wav"], {}, tmp_path, lambda _: None, OwnTurn())
     with pytest.raises(Precondition, match=r"text\.wav is no WAV file"):
-        trainer.train([tmp_path / "text.wav"], {}, tmp_path, lambda _: None)
+        trainer.train([tmp_path / "text.wav"], {}, tmp_path, lambda _: None, OwnTurn())

@@ -9,10 +9,14 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import grpc
+import numpy as np
 import pytest
 import soundfile
 from voicebox.conversion.v1 import conversion_pb2 as pb
+from voicebox_audio.decoding.decoder import open_decoder
 from voicebox_audio.pcm import to_s16le
+from voicebox_blobs.blocks import once
+from voicebox_conversion.conversion.source import FileSource
 
 from bench.recordings import FOLDER
 
@@ -314,3 +318,15 @@ async def test_more_calls_than_it_can_work_at_wait_or_are_refused(tmp_path) -> N
     assert sum(isinstance(each, bytes) for each in outcomes) >= 1
     assert set(failures) <= {grpc.StatusCode.RESOURCE_EXHAUSTED}
     assert failures
+
+
+async def test_an_hour_is_read_as_it_is_decoded() -> None:
+    file = io.BytesIO()
+    soundfile.write(file, np.zeros(3600 * 8000, np.int16), 8000, format="FLAC")
+    async with open_decoder() as decoder:
+        source = FileSource(once(file.getvalue()), 8000, decoder)
+        count = 0
+        async for piece in source.samples():
+            assert len(piece) <= 60 * 8000
+            count += len(piece)
+    assert (count, source.warnings) == (3600 * 8000, ())

@@ -18,7 +18,7 @@ from voicebox_conversion.store.migrations import MIGRATIONS, VERSION_TABLE
 from voicebox_conversion.store.opening import VARIABLE, open_database
 from voicebox_conversion.store.tables import TABLES, VoiceModel
 from voicebox_conversion.store.voice_models import VoiceModelStore
-from voicebox_kit.errors import AlreadyExists, NotFound
+from voicebox_kit.errors import AlreadyExists, Exhausted, NotFound
 from voicebox_sql import database
 from voicebox_sql.clock import now_us
 from voicebox_sql.database import Pool
@@ -123,3 +123,12 @@ async def test_files_without_a_row_are_deleted_after_an_hour(store: VoiceModelSt
         assert await blobs.size_bytes(kept.name) == 7
         with pytest.raises(FileNotFoundError):
             await blobs.size_bytes(orphan.name)
+
+
+async def test_voice_models_that_do_not_fit_are_refused_one_after_another(store: VoiceModelStore) -> None:
+    made = [store.create(voice(f"reader{number}"), number, rename=False, limit=2) for number in range(4)]
+    found = await asyncio.gather(*made, return_exceptions=True)
+    refused = [each.reason for each in found if isinstance(each, Exhausted)]
+    assert refused == 2 * ["STORED_BYTES_EXHAUSTED"]
+    assert (await store.count("ann"), await store.stored_bytes("ann")) == (2, 2)
+    await store.create(voice("reader", "bob"), 9, rename=False, limit=1)

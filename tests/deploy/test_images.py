@@ -65,13 +65,35 @@ def test_every_image_of_the_manifests_has_a_dockerfile_and_its_packages_version(
     for name, workload in workloads.items():
         version = _project(ROOT / SERVICES[name])["version"]
         image = workload["spec"]["template"]["spec"]["containers"][0]["image"]
-        assert image.removesuffix("-qwen3") == f"voicebox-{name}:{version}"  # the same Dockerfile with EXTRAS=qwen3
+        plain = re.sub("-(qwen3|cuda|rvc)$", "", image)  # of the same Dockerfiles
+        assert plain == f"voicebox-{name}:{version}"
 
 
 def test_it_has_two_named_stages_on_one_base(image: Image) -> None:
     build, run = image.all("FROM")
     assert (build.split()[1:], run.split()[1:]) == (["AS", "build"], ["AS", "run"])
-    assert build.split()[0] == run.split()[0]
+    assert (build.split()[0], run.split()[0]) == ("$BUILD_IMAGE", "$BASE_IMAGE")
+    assert [each for each in image.all("ARG") if "_IMAGE" in each] == [
+        "BASE_IMAGE=python:3.11-slim-bookworm",
+        "BUILD_IMAGE=$BASE_IMAGE",
+    ]
+
+
+def test_its_labels_say_what_it_is(image: Image) -> None:
+    label = " ".join(image.all("LABEL"))
+    labels = dict(each.partition("=")[::2] for each in shlex.split(label))
+    assert labels == {
+        "org.opencontainers.image.title": f"voicebox-{image.name}",
+        "org.opencontainers.image.version": image.project["version"],
+        "org.opencontainers.image.licenses": image.project["license"],
+        "org.opencontainers.image.description": image.project["description"],
+        "org.opencontainers.image.revision": "$REVISION",
+    }
+
+
+def test_it_leaves_no_pip_inside(image: Image) -> None:
+    assert any("pip uninstall --yes" in run for run in image.all("RUN"))
+    assert "--without-pip" in " ".join(image.all("RUN"))
 
 
 def test_every_source_exists_and_is_in_the_build_context(image: Image, root: Path) -> None:
@@ -155,3 +177,13 @@ def test_the_first_key_is_made_by_a_command_that_the_image_of_accounts_has() -> 
     written = re.findall(r"exec accounts-0 -- (\S+) keys create --local", (ROOT / "deploy/k8s/README.md").read_text())
     assert written
     assert set(written) <= commands
+
+
+def test_the_guide_builds_every_image_and_waits_for_every_workload(render: Callable[[str], list[Manifest]]) -> None:
+    guide = (ROOT / "deploy/README.md").read_text().split("## From an empty cluster to speech")[1].split("```")[1]
+    [built, waited] = re.findall(r"^for \w+ in (.*); do$", guide, re.MULTILINE)
+    assert sorted(built.split()) == sorted(SERVICES.values())
+    workloads = [each for each in render("overlays/local") if each["kind"] in ("StatefulSet", "Deployment")]
+    assert sorted(waited.split()) == sorted(f"{each['kind'].lower()}/{each['metadata']['name']}" for each in workloads)
+    tags = {each["spec"]["template"]["spec"]["containers"][0]["image"].rpartition(":")[2] for each in workloads}
+    assert tags == set(re.findall(r"voicebox-\$\(basename \$service\):(\S+)", guide))

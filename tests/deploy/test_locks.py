@@ -12,7 +12,7 @@ PINNED = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==(\S+)((?: ; [^\\]*)?) \
 HASHES = re.compile(r"--hash=sha256:[0-9a-f]{64}")
 
 
-@pytest.fixture(params=LOCKS, ids=lambda lock: lock.folder)
+@pytest.fixture(params=LOCKS, ids=lambda lock: lock.name)
 def lock(request: pytest.FixtureRequest) -> Lock:
     found: Lock = request.param
     return found
@@ -60,4 +60,6 @@ def test_it_has_every_package_that_is_required(lock: Lock) -> None:
 
 def test_the_image_is_installed_by_it(lock: Lock) -> None:
     dockerfile = (locks.ROOT / lock.folder / "Dockerfile").read_text()
-    assert f"--require-hashes --no-deps --requirement {lock.folder}/requirements.lock" in dockerfile
+    variant = "$VARIANT" if "ARG VARIANT=\n" in dockerfile else ""
+    assert f"--require-hashes --no-deps --requirement {lock.folder}/requirements{variant}.lock" in dockerfile
+    assert variant or not lock.variant

@@ -2,13 +2,15 @@
 
 import ast
 from collections.abc import Callable, Sequence
-from itertools import combinations, permutations
+from functools import cache
+from itertools import combinations, permutations, product
 from pathlib import Path
 from typing import Any
 
 import kubernetes_validate
 import pytest
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
+from kubernetes_validate.utils import all_versions, major_minor
 
 from .conftest import Manifest
 
@@ -22,14 +24,26 @@ PACKAGES = {
     "gateway": "gateway/voicebox_gateway",
 }
 GRPC = ("accounts", "catalog", "tts", "asr", "conversion", "jobs")
-DEVICE = {"tts": "TTS_DEVICE", "asr": "ASR_DEVICE"}
+DEVICE = {"tts": "TTS_DEVICE", "asr": "ASR_DEVICE", "conversion": "CONVERSION_DEVICE", "jobs": "JOBS_DEVICES"}
 # The longest text of the contract, at a usual 15 characters a second and the slowest speed of 0.25.
 LONGEST_STREAM_SECONDS = 10_000 / 15 / 0.25
 
 
-def test_every_object_is_valid_for_kubernetes_and_has_no_unknown_field(manifests: list[Manifest]) -> None:
+VERSIONS = [each for each in map(major_minor, all_versions()) if int(each.split(".")[1]) >= 30]
+"""Of Kubernetes: from the oldest that has what we use, the native sleep before a stop, to the newest whose schemas are
+here.
+"""
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_every_object_is_valid_for_kubernetes_and_has_no_unknown_field(manifests: list[Manifest], version: str) -> None:
     for manifest in manifests:
-        kubernetes_validate.validate(manifest, "1.37", strict=True)
+        kubernetes_validate.validate(manifest, version, strict=True)
+
+
+def test_the_versions_begin_with_the_oldest_that_we_name(root: Path) -> None:
+    assert f"Kubernetes {VERSIONS[0]} or newer" in (root / "deploy/k8s/README.md").read_text()
+    assert len(VERSIONS) >= 8
 
 
 def test_the_check_itself_finds_a_wrong_field(manifests: list[Manifest]) -> None:
@@ -175,9 +189,13 @@ def test_budgets_select_their_pods_and_never_block_a_drain(
     for budget in budgets:
         assert budget["spec"]["selector"] == workloads[budget["metadata"]["name"]]["spec"]["selector"]
         assert budget["spec"]["maxUnavailable"] == 1
+        assert budget["spec"]["unhealthyPodEvictionPolicy"] == "AlwaysAllow"
 
 
-def test_what_is_kept_outlives_the_pod_and_has_one_writer(workloads: dict[str, Manifest], root: Path) -> None:
+def test_what_is_kept_outlives_the_pod_and_has_one_writer(
+    manifests: list[Manifest], workloads: dict[str, Manifest], root: Path
+) -> None:
+    backed_up = any(manifest["kind"] == "CronJob" for manifest in manifests)
     for name in ("accounts", "catalog"):
         assert workloads[name]["spec"]["replicas"] == (2 if _has_shared_stores(workloads[name]) else 1)
     assert workloads["conversion"]["spec"]["replicas"] == workloads["jobs"]["spec"]["replicas"] == 1
@@ -189,7 +207,9 @@ def test_what_is_kept_outlives_the_pod_and_has_one_writer(workloads: dict[str, M
         assert "/tmp" in mounts
         keeps = "VOICEBOX_DATA" in _strings(root / PACKAGES[name])
         assert keeps == (mounts.get("/data") in claims), f"{name}: VOICEBOX_DATA is /data in the image"
-        assert all(claim["accessModes"] == ["ReadWriteOncePod"] for claim in claims.values())
+        # With a backup, which mounts them on the pod's node.
+        modes = ["ReadWriteOnce" if backed_up and name not in ("tts", "asr") else "ReadWriteOncePod"]
+        assert all(claim["accessModes"] == modes for claim in claims.values())
 
 
 def test_memory_is_bounded_and_processors_are_not_throttled(workloads: dict[str, Manifest]) -> None:
@@ -225,9 +245,51 @@ def test_components_mean_the_same_in_every_order(
         assert _without_order(other) == _without_order(first)
 
 
+MORE = ("backup", "gpu-mig", "gpu-mps", "kueue", "model-cache", "rvc")
+ONLY_ADD = ("autoscaling", "backup-shared", "gateway-api", "kueue", "network-policies", "rvc", "shared-prompts")
+REFUSED = [*combinations(("gpu", "gpu-mig", "gpu-mps"), 2), ("backup", "backup-shared")]
+"""A GPU is shared in one way; of the last, one is a part of the other."""
+HAVE_MODELS = ("qwen3", "whisper", "rvc")
+
+
+@pytest.mark.parametrize(("one", "other"), [pair for pair in product(MORE, COMPONENTS) if pair[::-1] not in REFUSED])
+def test_two_components_mean_the_same_in_both_orders(
+    one: str, other: str, rendered_with: Callable[[Sequence[str]], list[Manifest]]
+) -> None:
+    if one == "model-cache" and other in HAVE_MODELS:
+        return  # below
+    there, back = (_rendered(order, rendered_with) for order in ((other, one), (one, other)))
+    assert there is not None
+    assert there == back
+
+
+@pytest.mark.parametrize("pair", REFUSED)
+def test_components_that_exclude_each_other_are_refused_in_both_orders(
+    pair: tuple[str, str], rendered_with: Callable[[Sequence[str]], list[Manifest]]
+) -> None:
+    assert _rendered(pair, rendered_with) is _rendered(pair[::-1], rendered_with) is None
+
+
+@pytest.mark.parametrize("models", HAVE_MODELS)
+def test_a_cache_that_stands_before_a_model_is_refused(
+    models: str, rendered_with: Callable[[Sequence[str]], list[Manifest]]
+) -> None:
+    assert _rendered(("model-cache", models), rendered_with) is None
+    assert _rendered((models, "model-cache"), rendered_with) is not None
+
+
+def _rendered(order: Sequence[str], rendered_with: Callable[[Sequence[str]], list[Manifest]]) -> Any:
+    """In an order of its own; None where nothing is rendered."""
+    try:
+        return _without_order(sorted(rendered_with(order), key=_kind_and_name))
+    except pytest.fail.Exception:
+        return None
+
+
 def test_all_components_mean_the_same_in_reverse(rendered_with: Callable[[Sequence[str]], list[Manifest]]) -> None:
+    components = (*COMPONENTS, *ONLY_ADD)
     there, back = (
-        sorted(rendered_with(order), key=_kind_and_name) for order in (COMPONENTS, tuple(reversed(COMPONENTS)))
+        sorted(rendered_with(order), key=_kind_and_name) for order in (components, tuple(reversed(components)))
     )
     assert _without_order(there) == _without_order(back)
 
@@ -243,25 +305,106 @@ def test_devices_are_named_where_there_is_a_gpu_and_only_there(
     workloads: dict[str, Manifest], variables: dict[str, dict[str, str]]
 ) -> None:
     for name, workload in workloads.items():
-        has_gpu = "nvidia.com/gpu" in _container(workload)["resources"]["limits"]
+        devices = [each for each in _container(workload)["resources"]["limits"] if each.startswith("nvidia.com/")]
         named = {variable: value for variable, value in variables[name].items() if variable.endswith("_DEVICE")}
-        assert named == ({DEVICE[name]: "cuda:0"} if has_gpu else {})
+        named |= {variable: value for variable, value in variables[name].items() if variable == "JOBS_DEVICES"}
+        assert len(devices) <= 1
+        assert named == ({DEVICE[name]: "cuda:0"} if devices else {})
 
 
-def test_the_production_overlay_keeps_nothing_in_a_pod_and_fetches_its_model_first(
+def test_whisper_on_a_gpu_has_the_image_with_cublas(workloads: dict[str, Manifest]) -> None:
+    pod = _pod(workloads["asr"])
+    has_gpu = any(each.startswith("nvidia.com/") for each in pod["containers"][0]["resources"]["limits"])
+    images = {each["image"] for each in (*pod["containers"], *pod.get("initContainers", ()))}
+    assert {image.endswith("-cuda") for image in images} == {has_gpu}
+
+
+def test_the_production_overlay_keeps_nothing_in_a_pod_and_checks_its_models_first(
     render: Callable[[str], list[Manifest]],
 ) -> None:
     manifests = {
         (manifest["kind"], manifest["metadata"]["name"]): manifest for manifest in render("overlays/production")
     }
     assert {"secretRef": {"name": "catalog-stores"}} in _container(manifests["StatefulSet", "catalog"])["envFrom"]
-    asr = _pod(manifests["StatefulSet", "asr"])
-    [fetch] = asr["initContainers"]
-    assert fetch["image"] == asr["containers"][0]["image"]
-    assert fetch["securityContext"] == asr["containers"][0]["securityContext"]
-    models = {"name": "models", "mountPath": "/models"}
-    assert models in fetch["volumeMounts"]
-    assert {**models, "readOnly": True} in asr["containers"][0]["volumeMounts"]
+    for name in ("tts", "asr"):
+        pod = _pod(manifests["StatefulSet", name])
+        [fetch] = pod["initContainers"]
+        assert fetch["image"] == pod["containers"][0]["image"]
+        assert fetch["securityContext"] == pod["containers"][0]["securityContext"]
+        models = {"name": "models", "mountPath": "/models", "readOnly": True}
+        assert models in fetch["volumeMounts"]
+        assert models in pod["containers"][0]["volumeMounts"]
+
+
+def test_production_on_processors_runs_engines_whose_models_are_in_the_images(
+    render: Callable[[str], list[Manifest]],
+) -> None:
+    manifests = render("overlays/production-cpu")
+    settings = {name: value for each in _of_kind(manifests, "ConfigMap") for name, value in each["data"].items()}
+    engines = {name: settings[name] for name in settings if name.endswith("_ENGINE")}
+    assert engines == {"TTS_ENGINE": "hibari", "ASR_ENGINE": "whisper", "CONVERSION_ENGINE": "world"}
+    assert settings["VOICEBOX_OFFLINE"] == "1"
+    assert not {"TTS_MODEL", "ASR_MODEL"} & set(settings)
+    assert not any("initContainers" in _pod(each) for each in _of_kind(manifests, "StatefulSet"))
+    assert _has_shared_stores(next(e for e in _of_kind(manifests, "StatefulSet") if e["metadata"]["name"] == "catalog"))
+
+
+def test_no_claim_is_there_for_nothing(manifests: list[Manifest], workloads: dict[str, Manifest]) -> None:
+    """Each is mounted, and those of services on PostgreSQL and S3 have room for the audit alone."""
+    pods = [*map(_pod, workloads.values()), *(_pod(job) for job in _jobs(manifests))]
+    mounted = {
+        each["persistentVolumeClaim"]["claimName"]
+        for pod in pods
+        for each in pod["volumes"]
+        if "persistentVolumeClaim" in each
+    }
+    claims = {each["metadata"]["name"] for each in _of_kind(manifests, "PersistentVolumeClaim")}
+    of_pods = {f"data-{name}-0" for name in workloads}
+    assert claims == mounted - of_pods
+    for pod in pods:
+        used = {
+            mount["name"]
+            for container in (*pod["containers"], *pod.get("initContainers", ()))
+            for mount in container["volumeMounts"]
+        }
+        assert {each["name"] for each in pod["volumes"]} <= used
+    if _has_shared_stores(workloads["catalog"]):
+        for name in ("accounts", "catalog"):
+            [claim] = workloads[name]["spec"]["volumeClaimTemplates"]
+            assert claim["spec"]["resources"]["requests"]["storage"] == "1Gi"
+
+
+def test_pods_that_run_beside_the_services_are_as_restricted(
+    manifests: list[Manifest], workloads: dict[str, Manifest]
+) -> None:
+    for job in _jobs(manifests):
+        pod = _pod(job)
+        assert pod["securityContext"] == _pod(workloads["catalog"])["securityContext"]
+        assert pod["automountServiceAccountToken"] is pod["enableServiceLinks"] is False
+        assert pod["priorityClassName"] == "voicebox-background"
+        for container in (*pod["containers"], *pod.get("initContainers", ())):
+            assert container["securityContext"] == _container(workloads["catalog"])["securityContext"]
+            assert "memory" in container["resources"]["limits"]
+
+
+def test_pods_are_spread_prioritised_and_replaced_slowly(
+    manifests: list[Manifest], workloads: dict[str, Manifest]
+) -> None:
+    priorities = {each["metadata"]["name"]: each for each in _of_kind(manifests, "PriorityClass")}
+    serving, background = priorities["voicebox-serving"], priorities["voicebox-background"]
+    assert serving["value"] > background["value"]
+    assert background["preemptionPolicy"] == "Never"
+    for workload in workloads.values():
+        assert workload["spec"]["minReadySeconds"] >= 10
+        assert _pod(workload)["priorityClassName"] == "voicebox-serving"
+        labels = workload["spec"]["template"]["metadata"]["labels"]
+        spread = _pod(workload)["topologySpreadConstraints"]
+        assert [each["topologyKey"] for each in spread] == ["topology.kubernetes.io/zone", "kubernetes.io/hostname"]
+        for each in spread:
+            assert each["whenUnsatisfiable"] == "ScheduleAnyway"
+            assert each["labelSelector"]["matchLabels"].items() <= labels.items()
+            assert each["matchLabelKeys"] == ["app.kubernetes.io/name"]
+            assert not set(each["matchLabelKeys"]) & set(each["labelSelector"]["matchLabels"])
 
 
 def test_conversion_has_a_gpu_and_its_encoder_with_the_component_rvc(
@@ -276,6 +419,62 @@ def test_conversion_has_a_gpu_and_its_encoder_with_the_component_rvc(
     assert fetch["image"] == _container(workload)["image"]
     assert fetch["command"][-1] == "models/rvc/contentvec"
     assert any(each["data"].get("CONVERSION_DEVICE") == "cuda:0" for each in _of_kind(manifests, "ConfigMap"))
+
+
+def test_with_kueue_trainings_have_pods_of_their_own(
+    rendered_with: Callable[[Sequence[str]], list[Manifest]], root: Path
+) -> None:
+    manifests = rendered_with(["authentication", "kueue", "tls"])
+    [cron] = _of_kind(manifests, "CronJob")
+    kubernetes_validate.validate(cron, "1.37", strict=True)
+    assert cron["spec"]["suspend"]
+    assert cron["metadata"]["name"] in _strings(root / PACKAGES["jobs"])
+    job = cron["spec"]["jobTemplate"]
+    assert job["metadata"]["labels"]["kueue.x-k8s.io/queue-name"] == "voicebox"
+    service = next(each for each in _of_kind(manifests, "StatefulSet") if each["metadata"]["name"] == "jobs")
+    pod, container = _pod(job), _container(job)
+    assert container["image"] == _container(service)["image"]
+    assert container["securityContext"] == _container(service)["securityContext"]
+    assert pod["securityContext"] == _pod(service)["securityContext"]
+    assert container["envFrom"] == _container(service)["envFrom"]
+    assert container["resources"]["limits"]["nvidia.com/gpu"] == "1"
+    settings = next(each["data"] for each in _of_kind(manifests, "ConfigMap") if "JOBS_RUNNER" in each["data"])
+    assert (settings["JOBS_RUNNER"], settings["JOBS_DEVICES"]) == ("kubernetes", "cuda:0")
+    assert set(settings) <= _strings(root / PACKAGES["jobs"]) | _strings(root / "libs/kit/voicebox_kit")
+    secrets = {each["secret"]["secretName"] for each in pod["volumes"] if "secret" in each}
+    assert secrets == {each["secret"]["secretName"] for each in _pod(service)["volumes"] if "secret" in each}
+
+
+def test_trainings_may_call_what_jobs_calls(rendered_with: Callable[[Sequence[str]], list[Manifest]]) -> None:
+    policies = _of_kind(rendered_with(["kueue", "network-policies"]), "NetworkPolicy")
+    for policy in policies:
+        kubernetes_validate.validate(policy, "1.37", strict=True)
+    egress = {each["metadata"]["name"]: each["spec"].get("egress", []) for each in policies}
+    assert [each for each in egress["jobs"] if each not in egress["jobs-training"]] == []
+    [called] = [each["spec"] for each in policies if each["metadata"]["name"] == "called-by-trainings"]
+    targets = [each["to"][0]["podSelector"]["matchLabels"] for each in egress["jobs"]]
+    assert called["podSelector"]["matchExpressions"][0]["values"] == [
+        each["app.kubernetes.io/name"] for each in targets
+    ]
+    [rule] = called["ingress"]
+    assert rule["from"] == [{"podSelector": {"matchLabels": {"app.kubernetes.io/name": "jobs-training"}}}]
+
+
+def test_jobs_may_do_nothing_in_the_cluster_but_run_trainings(
+    rendered_with: Callable[[Sequence[str]], list[Manifest]],
+) -> None:
+    manifests = rendered_with(["kueue"])
+    [role], [binding] = _of_kind(manifests, "Role"), _of_kind(manifests, "RoleBinding")
+    assert role["rules"] == [
+        {"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["create", "get", "delete"]},
+        {"apiGroups": ["batch"], "resources": ["cronjobs"], "resourceNames": ["jobs-training"], "verbs": ["get"]},
+    ]
+    assert binding["subjects"] == [{"kind": "ServiceAccount", "name": "jobs", "namespace": "voicebox"}]
+    assert not _of_kind(manifests, "ClusterRole")
+    [cron] = _of_kind(manifests, "CronJob")
+    for workload in (*_of_kind(manifests, "StatefulSet"), *_of_kind(manifests, "Deployment")):
+        assert _pod(workload)["automountServiceAccountToken"] is (workload["metadata"]["name"] == "jobs")
+    assert _pod(cron["spec"]["jobTemplate"])["automountServiceAccountToken"] is False
 
 
 def test_with_tls_every_part_has_its_certificate_and_is_probed_without_it(
@@ -298,6 +497,12 @@ def test_with_tls_every_part_has_its_certificate_and_is_probed_without_it(
 
 def _of_kind(manifests: list[Manifest], kind: str) -> list[Manifest]:
     return [each for each in manifests if each["kind"] == kind]
+
+
+def _jobs(manifests: list[Manifest]) -> list[Manifest]:
+    """What has a template of pods beside the services: Jobs, and those that CronJobs make."""
+    made = [each["spec"]["jobTemplate"] for each in _of_kind(manifests, "CronJob")]
+    return [*_of_kind(manifests, "Job"), *made]
 
 
 def _has_shared_stores(catalog: Manifest) -> bool:
@@ -325,11 +530,13 @@ def _peers(name: str, root: Path) -> set[str]:
     return read & {f"{other.upper()}_ADDRESS" for other in PACKAGES if other != name}
 
 
+@cache
 def _strings(package: Path) -> set[str]:
     """Every string constant in a package's code: variables and their defaults are among them."""
     return {text for path in package.rglob("*.py") for text in _strings_in(path)}
 
 
+@cache
 def _strings_in(path: Path) -> set[str]:
     tree = ast.parse(path.read_text())
     return {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}

@@ -24,7 +24,17 @@ def test_no_engine_is_named_where_a_service_is_put_together(service: str) -> Non
     [
         (
             "tts",
-            {"qwen3": 64, "pocket": 16, "hibari": 16, "piper": 16, "kokoro": 4, "flite": 16, "espeak": 16, "mms": 16},
+            {
+                "qwen3": 64,
+                "pocket": 16,
+                "hibari": 16,
+                "piper": 16,
+                "kokoro": 4,
+                "flite": 16,
+                "espeak": 16,
+                "orpheus": 32,
+                "mms": 16,
+            },
         ),
         ("asr", {"whisper": 16, "pocketsphinx": 2}),
     ],

@@ -1,4 +1,6 @@
-"""The suite on our own text-to-speech engines: mms, pocket and qwen3 with random weights, the others as they speak."""
+"""The suite on our own text-to-speech engines: mms, orpheus, pocket and qwen3 with random weights, the others as they
+speak.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -40,6 +42,7 @@ CASES = {
     "mms": Case("mms", "mms/eng", "tiny_mms"),
     "piper": Case("piper", "piper/en_US-joe-medium", "piper_voices"),
     "pocket": Case("pocket", "pocket/english", "tiny_pocket"),
+    "orpheus": Case("orpheus", "orpheus/base", "tiny_orpheus"),
     "qwen3 with voices": Case("qwen3", "qwen3/custom-voice", "tiny_qwen3"),
     "qwen3 after a recording": Case("qwen3", "qwen3/base", "tiny_qwen3"),
 }

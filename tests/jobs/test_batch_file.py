@@ -31,6 +31,14 @@ def test_what_is_wrong_is_said_in_few_words() -> None:
     assert max(map(len, problems)) < 200
 
 
+def test_a_line_of_many_values_is_refused_unread(monkeypatch: pytest.MonkeyPatch) -> None:
+    lists = b'{"text": "a", "more": [' + b"[]," * 60_000 + b"[]]}"
+    full = json.dumps({"text": "a," * (batch_file.MAX_TEXT // 2), "instructions": ":[" * 500}).encode()
+    assert not batch_file.read(full, "wav").problems
+    monkeypatch.setattr(json, "loads", None)
+    assert "commas" in batch_file.read(lists, "wav").problems[0]
+
+
 @pytest.mark.parametrize("begin", [b'{"text": "a"}', b"text\n"])
 def test_empty_lines_are_read_to_a_limit(begin: bytes) -> None:
     [problem] = batch_file.read(begin + b"\n" * (batch_file.MAX_EMPTY_LINES + 10), "wav").problems

@@ -61,6 +61,16 @@ async def test_a_cancelled_job_ends_and_the_next_one_starts(platform):
     assert (await platform.ended(waiting)).state == pb.JOB_STATE_SUCCEEDED
 
 
+async def test_jobs_that_are_cancelled_at_a_steps_boundary_block_no_device(platform):
+    """DBOS's issue 805: a queue of concurrency 1 stood still after that."""
+    for number in range(4):
+        job = await platform.train(f"job{number}", epochs=2 * number + 3, seconds=0.2)
+        await platform.logged(f"job{number} epoch {number}" if number else "job0 begun")
+        await platform.stub.CancelJob(pb.CancelJobRequest(name=job.name))
+        assert (await platform.ended(job)).state == pb.JOB_STATE_CANCELLED
+    assert (await platform.ended(await platform.train("next"))).state == pb.JOB_STATE_SUCCEEDED
+
+
 async def test_a_job_that_waits_is_cancelled_at_once(idle):
     job = await idle.train()
     assert (await idle.stub.CancelJob(pb.CancelJobRequest(name=job.name))).state == pb.JOB_STATE_CANCELLED
@@ -159,6 +169,14 @@ async def test_higher_priorities_start_first(idle):
     for job in jobs:
         await idle.ended(job)
     assert next(line.split()[0] for line in idle.log() if "begun" in line) == "high"
+
+
+async def test_the_oldest_start_first(idle):
+    jobs = [await idle.train(f"job{number}") for number in range(5)]  # within the same second
+    await idle.start_worker()
+    for job in jobs:
+        await idle.ended(job)
+    assert [line.split()[0] for line in idle.log() if "begun" in line] == [f"job{number}" for number in range(5)]
 
 
 async def test_what_may_pass_is_tried_again(platform):

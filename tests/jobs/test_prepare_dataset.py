@@ -25,9 +25,10 @@ def recording(*names):
     return file.getvalue()
 
 
-async def prepared(platform, *names):
+async def prepared(platform, *names, **options):
     source = await platform.upload(recording(*names))
-    return await platform.ended(await platform.create(prepare_dataset=pb.PrepareDataset(inputs=[source.name])))
+    asked = pb.PrepareDataset(inputs=[source.name], **options)
+    return await platform.ended(await platform.create(prepare_dataset=asked))
 
 
 async def archive(platform, job):
@@ -70,6 +71,18 @@ async def test_a_data_set_is_made_corrected_and_written_anew(platform):
     assert dropped.output not in files.namelist()
     lines = [json.loads(line) for line in files.read("dataset.jsonl").splitlines()]
     assert said in [line["text"] for line in lines if line["audio"] == corrected.output]
+
+
+@pytest.mark.parametrize("database", ["sqlite"])
+async def test_noise_is_reduced_in_what_is_measured_and_in_what_is_written(platform):
+    jobs = [await prepared(platform, "LJ001-0001.wav", denoise=denoise) for denoise in (False, True)]
+    assert {job.state for job in jobs} == {pb.JOB_STATE_SUCCEEDED}
+    before, after = [json.loads(await platform.result(job, "report.json"))["clips"][0] for job in jobs]
+    assert (before["begin_seconds"], before["end_seconds"]) == (after["begin_seconds"], after["end_seconds"])
+    assert after["snr_db"] > before["snr_db"]
+    sounds = [(await archive(platform, job)).read(f"wavs/{before['name']}.wav") for job in jobs]
+    assert len(sounds[0]) == len(sounds[1])
+    assert sounds[0] != sounds[1]
 
 
 async def test_recordings_without_speech_are_an_error(platform):

@@ -12,6 +12,7 @@ from voicebox_kit.principal import HEADER
 from .conftest import wave
 
 BATCH = pb.SynthesizeBatch(items=[pb.SynthesizeItem(text="Hello.")])
+OTHER = pb.SynthesizeBatch(items=[pb.SynthesizeItem(text="Good evening.")])
 
 
 def reason(error):
@@ -27,6 +28,7 @@ def reason(error):
         pb.Job(synthesize_batch=pb.SynthesizeBatch()),
         pb.Job(synthesize_batch=pb.SynthesizeBatch(items=[pb.SynthesizeItem(text="")])),
         pb.Job(synthesize_batch=pb.SynthesizeBatch(items=[pb.SynthesizeItem(text="a", output="../a")])),
+        pb.Job(synthesize_batch=pb.SynthesizeBatch(items=BATCH.items, audio=99)),
         pb.Job(synthesize_batch=BATCH, priority=101),
         pb.Job(synthesize_batch=BATCH, timeout={"seconds": 0}),
         pb.Job(synthesize_batch=BATCH, labels={"": "a"}),
@@ -54,6 +56,26 @@ async def test_a_request_id_makes_one_job_and_one_input_for_each_owner(idle):
     assert other.name not in names
     identity = str(uuid.uuid4())
     assert len({(await idle.upload(wave(), request_id=identity)).name for _ in range(2)}) == 1
+
+
+@pytest.mark.parametrize("database", ["sqlite"])
+async def test_a_request_id_of_another_request_is_refused(idle):
+    identity = str(uuid.uuid4())
+    await idle.stub.CreateJob(pb.CreateJobRequest(job=pb.Job(synthesize_batch=BATCH), request_id=identity))
+    await idle.upload(wave(), request_id=identity)
+    for other in (pb.Job(synthesize_batch=BATCH, priority=1), pb.Job(synthesize_batch=OTHER)):
+        with pytest.raises(grpc.aio.AioRpcError, match="draw a new one") as refused:
+            await idle.stub.CreateJob(pb.CreateJobRequest(job=other, request_id=identity))
+        assert refused.value.code() is grpc.StatusCode.FAILED_PRECONDITION
+    for content in (wave(0.4), wave(0.6)):
+        with pytest.raises(grpc.aio.AioRpcError, match="draw a new one"):
+            await idle.upload(content, request_id=identity)
+
+
+@pytest.mark.parametrize("database", ["sqlite"])
+async def test_a_text_that_is_not_utf_8_is_refused_as_what_it_is(idle):
+    with pytest.raises(grpc.aio.AioRpcError, match="text in UTF-8"):
+        await idle.upload("text\nGrüße\n".encode("latin-1"))
 
 
 async def test_jobs_and_inputs_of_another_are_not_there(idle):

@@ -3,6 +3,7 @@
 import io
 import zipfile
 
+import pytest
 from voicebox.jobs.v1 import jobs_pb2 as pb
 
 from .conftest import lines, wave
@@ -59,7 +60,7 @@ async def test_a_voice_is_trained_and_published_once(platform):
     job = await platform.ended(await platform.train(epochs=3))
     assert job.state == pb.JOB_STATE_SUCCEEDED, job.error
     assert (job.outputs["voice_model"], job.outputs["loss"]) == ("voiceModels/reader", "0.5")
-    assert list(job.warnings) == ["It is a fake."]
+    assert list(job.warnings) == ["It is a fake on cpu."]
     (archive,) = platform.conversion.archives.values()
     assert archive == await platform.result(job, "voice.voicebox-voice")
     assert zipfile.ZipFile(io.BytesIO(archive)).read("model.safetensors").startswith(b"RIFF")
@@ -83,3 +84,25 @@ async def test_what_a_trainer_refuses_is_the_jobs_error_and_a_retry_begins_at_th
     assert [event.state for event in events][:2] == [pb.JOB_STATE_QUEUED, pb.JOB_STATE_PREPARING]
     assert events[-1].state == pb.JOB_STATE_FAILED
     assert len([line for line in platform.log() if "begun" in line]) == 2
+
+
+@pytest.mark.parametrize("database", ["sqlite"])
+async def test_a_step_that_is_run_again_leaves_nothing_of_the_first_time(platform):
+    items = [pb.SynthesizeItem(text=text) for text in ("Good.", "This is wrong.")]
+    job = await platform.ended(await platform.create(synthesize_batch=pb.SynthesizeBatch(items=items)))
+    assert list(job.warnings) == ["1 of 2 items failed."]
+    platform.tts.refused = "nothing"
+    await platform.stub.RetryJob(pb.RetryJobRequest(name=job.name, from_step="speak"))
+    await platform.events(job, after=job.sequence)
+    again = await platform.get(job)
+    assert (again.items_failed, list(again.warnings)) == (0, [])
+
+
+@pytest.mark.parametrize("database", ["sqlite"])
+async def test_recordings_are_recognised_anew_from_a_step_that_is_run_again(platform):
+    source = await platform.upload(wave(5))
+    job = await platform.ended(await platform.create(prepare_dataset=pb.PrepareDataset(inputs=[source.name])))
+    calls = platform.asr.calls
+    await platform.stub.RetryJob(pb.RetryJobRequest(name=job.name, from_step="recognize"))
+    await platform.events(job, after=job.sequence)
+    assert platform.asr.calls == 2 * calls == 2

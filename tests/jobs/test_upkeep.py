@@ -1,5 +1,8 @@
 """What is old goes; the tables are those of the code; a full disk fails by name."""
 
+import asyncio
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -19,12 +22,17 @@ from voicebox_sql.clock import now_us
 from voicebox_sql.database import Pool
 from voicebox_sql.leases import Leases
 
+BATCH = pb.SynthesizeBatch(items=[pb.SynthesizeItem(text="Hello.")])
 DAY_US = 86_400 * 1_000_000
 
 
 def difference(connection):
     options = {"version_table": VERSION_TABLE, "include_name": lambda name, kind, _: kind != "table" or is_ours(name)}
     return compare_metadata(MigrationContext.configure(connection, opts=options), TABLES.metadata)
+
+
+def identity(job):
+    return job.name.removeprefix("jobs/")
 
 
 def is_ours(name):
@@ -95,6 +103,26 @@ async def test_files_without_a_row_go_when_they_are_old(url, tmp_path):
             assert await blobs.size_bytes(kept.name) == 1
             with pytest.raises(FileNotFoundError):
                 await blobs.size_bytes(lost.name)
+
+
+@pytest.mark.parametrize("database", ["sqlite"])
+async def test_what_the_queue_keeps_of_old_runs_goes(platform):
+    old, new = [await platform.ended(await platform.create(synthesize_batch=BATCH)) for _ in range(2)]
+    path = f"{platform.env['VOICEBOX_DATA']}/jobs/jobs.sqlite.queue"
+    with closing(sqlite3.connect(path, timeout=30)) as queue:
+
+        def runs():
+            return {row[0].rpartition(".")[0] for row in queue.execute("SELECT workflow_uuid FROM workflow_status")}
+
+        ended = "SELECT count(*) FROM workflow_status WHERE status = 'SUCCESS'"
+        while queue.execute(ended).fetchone()[0] < 2:
+            await asyncio.sleep(0.01)
+        queue.execute("UPDATE workflow_status SET completed_at = 1 WHERE workflow_uuid LIKE ?", (f"{identity(old)}.%",))
+        queue.commit()
+        await platform.start_worker()
+        while identity(old) in runs():
+            await asyncio.sleep(0.01)
+        assert identity(new) in runs()
 
 
 @pytest.mark.parametrize("database", ["sqlite"])

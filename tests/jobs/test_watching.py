@@ -54,3 +54,16 @@ async def test_a_hundred_who_leave_disturb_nobody(platform):
         call.cancel()
     platform.tts.gate.set()
     assert (await platform.ended(job)).state == pb.JOB_STATE_SUCCEEDED
+
+
+async def test_who_watches_from_a_number_that_was_not_given_yet_sees_what_comes(platform):
+    platform.tts.gate.clear()
+    job = await platform.create(synthesize_batch=BATCH)
+    future = asyncio.create_task(platform.events(job, after=1 << 62))
+    every = platform.stub.WatchJobs(pb.WatchJobsRequest(after_sequence=1 << 62))
+    coming = asyncio.create_task(every.read())
+    await platform.events(job, {pb.JOB_STATE_RUNNING})
+    platform.tts.gate.set()
+    assert (await future)[-1].state == pb.JOB_STATE_SUCCEEDED
+    assert (await coming).job == job.name
+    every.cancel()

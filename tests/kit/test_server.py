@@ -120,6 +120,8 @@ async def test_metrics_count_calls_but_not_probes(serve):
     )
     assert f'voicebox_rpc_seconds_count{{code="UNIMPLEMENTED",method="/{NAME}/ListVoices"}} 1.0' in metrics
     assert "Health" not in metrics
+    assert 'voicebox_build_info{grpc="' in metrics
+    assert "process_resident_memory_bytes" in metrics
 
 
 async def test_a_taken_port_is_a_start_error(serve, service):

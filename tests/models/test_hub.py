@@ -273,3 +273,10 @@ def test_the_librarys_own_cache_is_found_and_nothing_is_fetched(fake_hub, tmp_pa
     assert client.cached("org/model", "f" * 40, "model.bin") is None
     assert client.cached("org/other", fake_hub.commit, "model.bin") is None
     assert fake_hub.requested == []
+
+
+def test_a_pickle_comes_only_for_a_caller_that_converts_it(hub, fake_hub, target):
+    fetch(hub, target, pickles=("weights.pt",))
+    assert visible(target) == ["tiny"]
+    assert (target / "weights.pt").read_bytes() == fake_hub.files["weights.pt"]
+    assert not (target / "evil.py").exists()

@@ -39,6 +39,12 @@ def text(document: object) -> bytes:
         text([1, 2]),
         text({"a": 1}),
         text({"a": {"data_offsets": []}}),
+        text({"a": {"data_offsets": [0, 4]}, "b": {"data_offsets": [0, 4]}}) + bytes(4),
+        text({"a": {"data_offsets": [0, 4]}, "b": {"data_offsets": [2, 6]}}) + bytes(6),
+        text({"a": {"data_offsets": [4, 8]}}) + bytes(8),
+        text({"a": {"data_offsets": [0.0, 4.0]}}) + bytes(4),
+        text({"a": {"data_offsets": [False, 4]}}) + bytes(4),
+        text({"a": {"data_offsets": [4, 0]}}),
     ],
 )
 def test_what_is_no_safetensors_file_is_a_sentence(path: Path, content: bytes) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from bench.launch import Platform, platform
+from bench.launch import Platform, jobs_worker, platform
 from tests.support.sdk import sdk_environment
 
 OPENAI = "openai==3.52.0"
@@ -21,6 +21,13 @@ OPENAI = "openai==3.52.0"
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     with platform(tmp_path_factory.mktemp("openai")) as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def worker(running: Platform) -> Iterator[None]:
+    """Jobs run while the tests of a module do."""
+    with jobs_worker(running):
+        yield
 
 
 class SdkError(Exception):

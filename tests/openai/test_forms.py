@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from voicebox.compat.openai.v1 import openai_pb2, openai_pb2_grpc
 from voicebox_asr.app import open_service
-from voicebox_asr.compat.openai.form import Field, Form
 from voicebox_asr.compat.openai.upload import open_upload
+from voicebox_compat.form import Field, Form
 from voicebox_kit.disk_quota import DiskQuota
 from voicebox_kit.errors import Exhausted, InvalidField
 

@@ -10,6 +10,7 @@ import pytest
 from google.protobuf.message import Message
 from prometheus_client import CollectorRegistry
 from voicebox.catalog.v1 import catalog_pb2
+from voicebox_kit import request_id
 from voicebox_outbox.outbox import Delivery, Outbox
 from voicebox_outbox.spool import Spool
 
@@ -23,10 +24,12 @@ class Receiver:
 
     def __init__(self) -> None:
         self.received: list[str] = []
+        self.calls: list[str] = []
 
     async def __call__(self, record: Message, data: Path, timeout_seconds: float, /) -> None:
         assert data.read_bytes() == b"audio"
         self.received.append(getattr(record, "name", ""))
+        self.calls.append(request_id.current.get())
 
 
 @pytest.fixture
@@ -102,3 +105,22 @@ async def test_a_record_that_stays_in_the_spool_is_offered_again(
     assert await outbox._deliver_waiting()
     assert receiver.received == ["generations/1"] * 2  # under one name: the catalog has it once
     assert not list(tmp_path.glob("*.*"))
+
+
+async def test_what_is_delivered_later_goes_under_the_id_of_its_own_call(tmp_path: Path, executor: Executor) -> None:
+    receiver = Receiver()
+    outbox = opened(tmp_path, receiver, executor)
+    for call in ("one", "two"):
+        request_id.current.set(call)
+        assert await keep(outbox, promptly=False) is Delivery.PENDING
+    request_id.current.set("")
+    assert await opened(tmp_path, receiver, executor)._deliver_waiting()  # as after a restart
+    assert sorted(receiver.calls) == ["one", "two"]
+
+
+async def test_a_spool_of_an_earlier_version_is_delivered(tmp_path: Path, executor: Executor) -> None:
+    receiver = Receiver()
+    (tmp_path / "1.data").write_bytes(b"audio")
+    (tmp_path / "1.json").write_text('{"name": "generations/1", "text": "hello"}')
+    assert await opened(tmp_path, receiver, executor)._deliver_waiting()
+    assert receiver.received == ["generations/1"]

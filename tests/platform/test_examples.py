@@ -17,7 +17,7 @@ import pytest
 import soundfile
 from voicebox_client import AsyncClient, Client, VoiceboxClientError
 
-from bench.launch import Platform
+from bench.launch import Platform, jobs_worker
 
 ROOT = Path(__file__).parents[2]
 BUF = ROOT / ".tools/buf/node_modules/.bin/buf"
@@ -65,16 +65,17 @@ def test_the_examples_run(document: str, folder: Path, running: Platform) -> Non
         "CURL_HOME": str(folder),
         "VOICEBOX_SERVER": running.gateway,
     }
-    done = subprocess.run(
-        ["sh", "-eux"],
-        input=script,
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        check=False,
-    )
+    with jobs_worker(running):
+        done = subprocess.run(
+            ["sh", "-eux"],
+            input=script,
+            cwd=folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+        )
     assert done.returncode == 0, f"{done.stderr[-3000:]}\n{done.stdout[-2000:]}"
     assert "+ " in done.stderr, "there is no example"
 

@@ -68,9 +68,14 @@ VIOLATIONS: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("voicebox_conversion.voices.resolver", "pyworld"),
     ),
     "sql": (("voicebox_catalog.api.checks", "sqlalchemy"), ("voicebox_conversion.conversion.source", "sqlmodel")),
+    "codec-models": (
+        ("voicebox_tts.engines.codec_models.session", "voicebox_tts.engines.qwen3.engine"),
+        ("voicebox_tts.engines.orpheus.engine", "voicebox_tts.engines.qwen3.speakers"),
+    ),
+    "orpheus": (("voicebox_tts.engines.orpheus.snac.codec", "voicebox_tts.engines.orpheus.model.checkpoint"),),
     "qwen3": (
         ("voicebox_tts.engines.qwen3.model.talker", "voicebox_tts.engines.qwen3.codec.decoder"),
-        ("voicebox_tts.engines.qwen3.codec.layers", "voicebox_tts.engines.qwen3.scheduler.batcher"),
+        ("voicebox_tts.engines.qwen3.codec.layers", "voicebox_tts.engines.qwen3.frame_generator"),
     ),
 }
 """By contract: a module, and what it must not import."""

@@ -11,8 +11,8 @@ from voicebox_kit import variables
 
 ROOT = Path(__file__).parents[2]
 SERVICES = ("asr", "tts", "conversion", "catalog", "accounts", "jobs")
-EVERYWHERE = {"LOG_LEVEL", "LOG_FORMAT"}
-"""Variables that `voicebox_kit.logs` reads for every service."""
+EVERYWHERE = {"LOG_LEVEL", "LOG_FORMAT", "VOICEBOX_TRACES"}
+"""Variables that `voicebox_kit.logs` and `voicebox_kit.tracing` read for every service."""
 UNITS = {"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 FILES = re.compile(r"(?<![\w/.-])[\w*/-]+\.py\b|(?<=`)(?:[\w-]+/)+(?=`)")
 """Names of files, and of folders in code spans."""

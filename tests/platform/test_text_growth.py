@@ -29,6 +29,8 @@ UNITS = {
     "initials": "A.",
     "spaces": " ",
     "line breaks": "\r\n",
+    "cells": "|    ",
+    "headings": "#    ",
     "CJK": "漢字",
     "CJK sentences": "漢字。",
     "joiners": "a\u200d",
@@ -81,8 +83,8 @@ READERS: dict[str, tuple[Callable[[str], object], int]] = {
     "PLS": (lambda text: pls.read_pls(LEXEME.format(text).encode()), 10_000),
     "CSV": (lambda text: csv_file.read_csv(text.encode()), 10_000),
     "lexicon": (lambda text: [*found(text, [LEXICON])], 10_000),
-    "normalisation": (Preparation("en-US").prepare, 400),
-    "normalisation in German": (Preparation("de").prepare, 400),
+    "normalisation": (Preparation("en-US").prepare, 1_000),
+    "normalisation in German": (Preparation("de").prepare, 1_000),
 }
 
 

@@ -24,7 +24,7 @@ import torch
 from qwen3_cases import CASES, MAX_FRAMES, NOISES, REFERENCE_TEXT, SEED, TEXTS, Case
 from safetensors.torch import save_file
 from torch import Tensor
-from voicebox_tts.engines.qwen3.noise import SamplingNoise
+from voicebox_tts.engines.codec_models.noise import SamplingNoise
 
 qwen_package.stand_in()
 

@@ -1,6 +1,7 @@
 """The examples of openapi.json fit their schemas, its curl lines work, and the pages ask nothing of anybody else."""
 
 import gzip
+import json
 import re
 import subprocess
 from urllib.parse import urlsplit
@@ -13,6 +14,7 @@ from voicebox_gateway.docs import examples as openapi_examples
 from voicebox_gateway.docs import scalar
 
 from bench.conversion import trained_archive
+from bench.launch import jobs_worker
 from tests.support.history import recorded
 
 from .test_openapi import operations
@@ -20,13 +22,15 @@ from .test_openapi import operations
 PNG = bytes.fromhex(
     "89504e470d0a1a0a0000000d4948445200000001000000010802000000907753de0000000c4944415408d763f8cfc0000003010100c9fe92ef0000000049454e44ae426082"
 )
+REQUEST = {"custom_id": "1", "method": "POST", "url": "/v1/audio/speech", "body": {"input": "Hello there."}}
 NEEDS_A_STATE = {
     "JobService_RetryJob",
     "JobService_DeleteJob",
     "JobService_DownloadResult",
     "JobService_UpdateSegment",
+    "DeleteOpenAiFile",
 }
-"""A job must have failed for one, have ended, have succeeded, or have made a data set."""
+"""A job must have failed for one, have ended, have succeeded, or have made a data set; an input is deleted once."""
 NEEDS_A_MODEL = {
     "TextToSpeechService_DesignVoice",
     "TextToSpeechService_DetectWatermark",
@@ -49,6 +53,8 @@ def turn(verb, path):
         return 2, 0
     if path == "/v1/voiceModels:import":  # others read what it makes
         return 0, 1
+    if verb == "post" and path in ("/v1/files", "/v1/batches"):
+        return 0, 1 if path == "/v1/files" else 2
     return (
         (0, 0)
         if f"{verb} {path}" == FIRST
@@ -118,12 +124,13 @@ def test_every_curl_line_works(document, running, tmp_path):
     """As a person would go through them."""
     base = f"http://{running.gateway}"
     (tmp_path / "ann.png").write_bytes(PNG)
+    (tmp_path / "requests.jsonl").write_text(json.dumps(REQUEST))
     voice = trained_archive(tmp_path, {"name": "reader", "consent": "She agreed on 2026-11-30."}, 1)
     (tmp_path / "reader.voicebox-voice").write_bytes(voice)
     ids = {}
     failed = []
     told = sorted(operations(document), key=lambda each: turn(*each[:2]))
-    with Client(running.gateway) as client:
+    with jobs_worker(running), Client(running.gateway) as client:
         for verb, path, operation in told:
             line = operation["x-codeSamples"][0]["source"].replace(openapi_examples.BASE, base)
             line = line.replace(openapi_examples.UUID, _resource(client, path, ids))
@@ -150,13 +157,16 @@ def _resource(client, path, ids):
         kind, names = "key", lambda: [each.name for each in client.list_keys()]
     elif "{transcription}" in path:
         kind, names = "transcription", lambda: [each.name for each in client.list_transcriptions()]
+    elif "{batch}" in path:
+        kind, names = "batch", lambda: [each.name for each in client.list_jobs()]
     elif "{job}" in path:
         kind, names = "job", lambda: [each.name for each in client.list_jobs()]
-    elif "{input}" in path:
+    elif "{input}" in path or "{file}" in path or path == "/v1/batches":
         kind, names = "input", lambda: [each.name for each in client.list_inputs()]
     else:
         kind, names = "generation", lambda: [each.name for each in client.list_generations()]
-    if kind not in ids and f"{{{kind}}}" in path:
+    wanted = (f"{{{kind}}}", "{file}", "/v1/batches")
+    if kind not in ids and any(each in path for each in wanted):
         ids[kind] = recorded(names)[0].rpartition("/")[2]
     return ids.get(kind, openapi_examples.UUID)
 

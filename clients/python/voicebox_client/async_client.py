@@ -627,7 +627,7 @@ class AsyncClient:
         return self._stream(self._models.DownloadModel, request, host_metadata(host))
 
     async def create_job(self, job: jobs_pb2.Job) -> jobs_pb2.Job:
-        """Queues a job: its work, and optionally its labels, priority and timeout."""
+        """Queues a job: its work, and optionally its labels, priority, timeout and device_memory_bytes."""
         return await self._ask(self._jobs.CreateJob, job_requests.create_job(job))
 
     async def get_job(self, name: str) -> jobs_pb2.Job:

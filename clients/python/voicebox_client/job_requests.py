@@ -48,14 +48,26 @@ def train_voice(
     )
 
 
-def train_adapter(name: str, consent: str, dataset: str, base_model: str, options: Mapping[str, str]) -> jobs_pb2.Job:
-    """A job that trains an adapter of a model on a data set: `jobs/{job}`, which prepared it, or `inputs/{input}`."""
+def train_adapter(
+    name: str,
+    consent: str,
+    dataset: str,
+    base_model: str,
+    options: Mapping[str, str],
+    resume_from: str = "",
+    resume_step: int = 0,
+) -> jobs_pb2.Job:
+    """A job that trains an adapter of a model on a data set: `jobs/{job}`, which prepared it, or `inputs/{input}`. It
+    goes on from a checkpoint of an earlier job, by the job's name and the checkpoint's step, if they are given.
+    """
     training = jobs_pb2.TrainAdapter(
         display_name=name,
         consent=consent,
         dataset=dataset,
         base_model=resource("models", base_model),
         options=options,
+        resume_from=resume_from,
+        resume_step=resume_step,
     )
     return jobs_pb2.Job(train_adapter=training)
 

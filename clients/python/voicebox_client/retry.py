@@ -10,12 +10,14 @@ from .errors import VoiceboxClientError
 @dataclass(frozen=True)
 class RetryPolicy:
     """At most so many attempts, with pauses that double. `jitter` draws from [0, 1), so that clients do not return all
-    at once.
+    at once. A server that asks to wait longer than `longest_wait_seconds`, such as until a day's quota is renewed, is
+    not called again: the error says when to.
     """
 
     attempts: int = 4
     first_pause_seconds: float = 0.1
     longest_pause_seconds: float = 5.0
+    longest_wait_seconds: float = 60.0
     jitter: Callable[[], float] = random.SystemRandom().random
 
 
@@ -41,8 +43,10 @@ class Attempts:
         late.
         """
         self._failed += 1
-        pause = max(self._backoff_seconds(), error.retry_seconds or 0.0)
-        if not _passing(error) or self._failed >= self._policy.attempts or pause >= self.remaining_seconds():
+        asked = error.retry_seconds or 0.0
+        pause = max(self._backoff_seconds(), asked)
+        is_soon = asked <= self._policy.longest_wait_seconds and pause < self.remaining_seconds()
+        if not _passing(error) or self._failed >= self._policy.attempts or not is_soon:
             raise error
         return pause
 

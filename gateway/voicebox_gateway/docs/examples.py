@@ -16,6 +16,8 @@ TEXT, SENTENCE = "Hello there.", "The old man walked slowly to the market and bo
 UUID = "7f3c2a10-9b1e-4c57-8d21-0a4be6f5c9d3"
 PATH_VALUES = {
     "profile": "ann",
+    "file": f"file-{UUID}",
+    "batch": f"batch_{UUID}",
     "sample": UUID,
     "generation": UUID,
     "transcription": UUID,
@@ -110,6 +112,13 @@ EXAMPLES: Mapping[str, Example] = {
         form={"file": "hello.wav", "model": "whisper-1", "response_format": "verbose_json"}
     ),
     "post /v1/audio/translations": Example(form={"file": "hello.wav", "model": "whisper-1"}),
+    "post /v1/files": Example(form={"file": "requests.jsonl", "purpose": "batch"}),
+    "get /v1/files": Example(query={"limit": 20}),
+    "get /v1/files/{file}/content": Example(output="again.jsonl"),
+    "post /v1/batches": Example(
+        body={"input_file_id": f"file-{UUID}", "endpoint": "/v1/audio/speech", "completion_window": "24h"}
+    ),
+    "get /v1/batches": Example(query={"limit": 20}),
     "post /v1/realtime/client_secrets": Example(
         body={
             "expires_after": {"anchor": "created_at", "seconds": 600},

@@ -68,6 +68,51 @@ SCHEMAS: dict[str, Json] = {
         "required": ["value", "expires_at", "session"],
         "properties": {"value": {"type": "string"}, "expires_at": {"type": "integer"}, "session": {"type": "object"}},
     },
+    "OpenAiFile": {
+        "type": "object",
+        "required": ["id", "object", "bytes", "created_at", "filename", "purpose"],
+        "properties": {
+            "id": {"type": "string"},
+            "object": {"const": "file"},
+            "bytes": {"type": "integer"},
+            "created_at": {"type": "integer"},
+            "expires_at": {"type": ["integer", "null"]},
+            "filename": {"type": "string"},
+            "purpose": {"type": "string", "enum": ["batch", "user_data", "batch_output"]},
+        },
+    },
+    "OpenAiBatch": {
+        "type": "object",
+        "required": ["id", "object", "endpoint", "input_file_id", "status", "created_at", "request_counts"],
+        "properties": {
+            "id": {"type": "string"},
+            "object": {"const": "batch"},
+            "endpoint": {"type": "string"},
+            "input_file_id": {"type": "string"},
+            "output_file_id": NULLABLE_STRING,
+            "error_file_id": NULLABLE_STRING,
+            "status": {
+                "type": "string",
+                "enum": ["validating", "in_progress", "finalizing", "completed", "failed", "cancelled"],
+            },
+            "created_at": {"type": "integer"},
+            "request_counts": {"type": "object"},
+        },
+    },
+    "OpenAiList": {
+        "type": "object",
+        "required": ["object", "data", "has_more"],
+        "properties": {
+            "object": {"const": "list"},
+            "data": {"type": "array", "items": {"type": "object"}},
+            "has_more": {"type": "boolean"},
+        },
+    },
+    "OpenAiDeleted": {
+        "type": "object",
+        "required": ["id", "object", "deleted"],
+        "properties": {"id": {"type": "string"}, "object": {"const": "file"}, "deleted": {"const": True}},
+    },
     "OpenAiModels": {
         "type": "object",
         "required": ["object", "data"],
@@ -149,16 +194,78 @@ REQUESTS: dict[str, Json] = {
 }
 
 
-def _get(operation_id: str, summary: str, schema: str, parameters: list[Json]) -> Json:
+def _operation(operation_id: str, summary: str, schema: str, parameters: list[Json]) -> Json:
     answer = {
         "description": summary,
         "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}},
     }
     operation = {"operationId": operation_id, "tags": [TAG["name"]], "summary": summary, "parameters": parameters}
-    return {"get": {**operation, "responses": {"200": answer, "default": ERROR}}}
+    return {**operation, "responses": {"200": answer, "default": ERROR}}
 
 
-MODEL_PARAMETER: Json = {"name": "model", "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
+def _get(operation_id: str, summary: str, schema: str, parameters: list[Json]) -> Json:
+    return {"get": _operation(operation_id, summary, schema, parameters)}
+
+
+def _path_parameter(name: str) -> Json:
+    return {"name": name, "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
+
+
+LIST_PARAMETERS: list[Json] = [
+    {"name": "limit", "in": "query", "schema": {"type": "integer", "minimum": 1, "maximum": 100, "default": 20}},
+    {
+        "name": "after",
+        "in": "query",
+        "schema": {"type": "string"},
+        "description": "The id after which the list begins.",
+    },
+]
+PURPOSE_PARAMETER: Json = {
+    "name": "purpose",
+    "in": "query",
+    "schema": {"type": "string", "enum": ["batch", "user_data"]},
+    "description": "Only these: requests, or audio.",
+}
+FILE_LIST = [*LIST_PARAMETERS, PURPOSE_PARAMETER]
+UPLOAD: Json = {
+    "type": "object",
+    "required": ["file"],
+    "properties": {
+        "file": {
+            "type": "string",
+            "format": "binary",
+            "description": "JSON Lines of requests, or audio for the requests of transcriptions.",
+        },
+        "purpose": {"type": "string", "enum": ["batch", "user_data"]},
+    },
+}
+NEW_BATCH: Json = {
+    "type": "object",
+    "required": ["input_file_id", "endpoint"],
+    "properties": {
+        "input_file_id": {"type": "string"},
+        "endpoint": {
+            "type": "string",
+            "enum": ["/v1/audio/speech", "/v1/audio/transcriptions", "/v1/audio/translations"],
+        },
+        "completion_window": {"const": "24h"},
+        "metadata": {"type": "object", "additionalProperties": {"type": "string"}},
+    },
+}
+FILE_PARAMETER, BATCH_PARAMETER = _path_parameter("file"), _path_parameter("batch")
+FILE_CONTENT: Json = {
+    "operationId": "GetOpenAiFileContent",
+    "tags": [TAG["name"]],
+    "summary": "Downloads a file",
+    "parameters": [FILE_PARAMETER],
+    "responses": {
+        "200": {"description": "The bytes.", "content": {"*/*": {"schema": {"type": "string", "format": "binary"}}}},
+        "default": ERROR,
+    },
+}
+
+
+MODEL_PARAMETER = _path_parameter("model")
 REALTIME: Json = {
     "operationId": "Realtime",
     "tags": [TAG["name"]],
@@ -219,6 +326,31 @@ OTHERS: dict[str, Json] = {
     "/v1/audio/voices": _get(
         "ListOpenAiVoices", "Lists voices, profiles, and OpenAI's names for voices", "OpenAiVoices", []
     ),
+    "/v1/files": {
+        **_get("ListOpenAiFiles", "Lists the files that were uploaded", "OpenAiList", FILE_LIST),
+        "post": {
+            **_operation("CreateOpenAiFile", "Uploads a file of requests, or audio for them", "OpenAiFile", []),
+            "requestBody": {"required": True, "content": {"multipart/form-data": {"schema": UPLOAD}}},
+        },
+    },
+    "/v1/files/{file}": {
+        **_get("GetOpenAiFile", "Gets one file", "OpenAiFile", [FILE_PARAMETER]),
+        "delete": _operation("DeleteOpenAiFile", "Deletes a file", "OpenAiDeleted", [FILE_PARAMETER]),
+    },
+    "/v1/files/{file}/content": {"get": FILE_CONTENT},
+    "/v1/batches": {
+        **_get("ListOpenAiBatches", "Lists the batches", "OpenAiList", LIST_PARAMETERS),
+        "post": {
+            **_operation(
+                "CreateOpenAiBatch", "Has a file of requests answered, one after the other", "OpenAiBatch", []
+            ),
+            "requestBody": {"required": True, "content": {"application/json": {"schema": NEW_BATCH}}},
+        },
+    },
+    "/v1/batches/{batch}": _get("GetOpenAiBatch", "Gets one batch", "OpenAiBatch", [BATCH_PARAMETER]),
+    "/v1/batches/{batch}/cancel": {
+        "post": _operation("CancelOpenAiBatch", "Cancels a batch", "OpenAiBatch", [BATCH_PARAMETER])
+    },
     "/v1/realtime": {"get": REALTIME},
     "/v1/realtime/client_secrets": {"post": CLIENT_SECRET},
 }

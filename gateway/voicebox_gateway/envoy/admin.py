@@ -35,10 +35,10 @@ class Admin:
         except OSError:
             return False
 
-    async def listen_address(self) -> str:
-        """`host:port` where the gateway really listens, when the port is 0."""
+    async def listen_address(self, listener: str = "public") -> str:
+        """`host:port` where a listener of the gateway really listens, when the port is 0."""
         listeners = json.loads(await self.request("/listeners?format=json"))["listener_statuses"]
-        address = listeners[0]["local_address"]["socket_address"]
+        [address] = [each["local_address"]["socket_address"] for each in listeners if each["name"] == listener]
         host = f"[{address['address']}]" if ":" in address["address"] else address["address"]
         return f"{host}:{address['port_value']}"
 

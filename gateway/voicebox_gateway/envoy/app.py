@@ -13,7 +13,7 @@ from voicebox_kit.server import Endpoint, Serving
 from voicebox_kit.tls import load_pair
 from voicebox_kit.tls import read as certificates
 
-from . import config, process, reflection, tls
+from . import config, metrics, process, reflection, tls
 from .admin import Admin
 from .settings import DEFAULT_ADDRESS, Settings, read
 
@@ -25,7 +25,10 @@ MAX_FOLDER_BYTES = 68
 def addresses(env: Mapping[str, str]) -> Mapping[str, str]:
     """What the gateway will listen on, by variable."""
     settings = read(env)
-    return {"GATEWAY_ADDRESS": settings.address}
+    return {
+        "GATEWAY_ADDRESS": settings.address,
+        **({"GATEWAY_METRICS_ADDRESS": settings.metrics_address} if settings.metrics_address else {}),
+    }
 
 
 @asynccontextmanager
@@ -48,7 +51,10 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
         ):
             address = await admin.listen_address()
             log.info("gateway serves on %s", address)
-            yield Serving("gateway", (Endpoint("gateway", address),), _hints(settings, address), envoy.ended)
+            endpoints = [Endpoint("gateway", address)]
+            if settings.metrics_address:
+                endpoints.append(Endpoint("gateway metrics", await admin.listen_address(metrics.CLUSTER)))
+            yield Serving("gateway", tuple(endpoints), _hints(settings, address), envoy.ended)
         log.info("gateway stopped")
 
 

@@ -12,7 +12,7 @@ from voicebox_kit import hosts
 
 from voicebox_gateway import origins
 
-from . import authorization, google_rest, local_replies, native_paths, tls
+from . import access_log, authorization, google_rest, local_replies, metrics, native_paths, overload, tls, traces
 from .settings import Settings
 
 _REST = "%[89ABab][0-9A-Fa-f]"
@@ -69,6 +69,8 @@ def render(
         "max_response_bytes": settings.max_response_bytes,
         "max_connections": settings.max_connections,
         "max_streams": settings.max_streams,
+        "logged_calls": access_log.logged_calls(everything=settings.logs_calls),
+        "call_line": access_log.LINE,
         "utf8_escapes": UTF8_ESCAPES,
         "welcome": local_replies.WELCOME,
         "health_ms": round(1000 * settings.health_seconds),
@@ -86,6 +88,13 @@ def render(
         **{name: f"{seconds:.3f}s" for name, seconds in durations.items()},
         **authorization.filters(_part("take_keys.lua"), is_on=settings.authenticates),
         **_transport_sockets(settings, reflection_socket.parent),
+        **overload.parts(settings.max_heap_bytes),
+        **traces.parts(socket_address(settings.traces_address) if settings.traces_address else None),
+        **metrics.parts(
+            socket_address(settings.metrics_address) if settings.metrics_address else None,
+            admin,
+            is_loopback=hosts.is_loopback(settings.metrics_address),
+        ),
     )
 
 

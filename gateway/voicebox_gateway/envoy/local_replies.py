@@ -12,6 +12,7 @@ from typing import Any
 from google.protobuf import any_pb2, duration_pb2
 from google.protobuf.message import Message
 from google.rpc import code_pb2, error_details_pb2, status_pb2
+from voicebox_compat import openai
 
 DOMAIN = "voicebox"
 TYPE_PREFIX = "type.googleapis.com/google.rpc."
@@ -19,8 +20,8 @@ TYPE_PREFIX = "type.googleapis.com/google.rpc."
 METADATA = {"request_id": "%REQ(X-REQUEST-ID):128%", "service": "%UPSTREAM_CLUSTER%"}
 WELCOME = '{"name":"voicebox","docs":"/docs","openapi":"/openapi.json","health":"/healthz","openai":"/v1"}\n'
 """What `/` says to programs; browsers are sent to `/docs`."""
+CEL = "type.googleapis.com/envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter"
 UNFIT = "A value of the request does not fit its field."
-OPENAI_PATHS = "/v1/(audio|models|realtime)([/?].*)?"
 AS_IT_IS = {"text_format_source": {"inline_string": "%LOCAL_REPLY_BODY%"}}
 
 
@@ -41,6 +42,9 @@ class Reply:
 
 FOREIGN_HOST = Reply(
     403, code_pb2.PERMISSION_DENIED, "FOREIGN_HOST", "The Host header names another server; GATEWAY_HOSTS adds names."
+)
+OVERLOADED = Reply(
+    503, code_pb2.UNAVAILABLE, "GATEWAY_OVERLOADED", "The gateway has no memory for more calls.", retry_seconds=1
 )
 
 
@@ -79,7 +83,8 @@ def local_reply_config(max_request_bytes: int, hosts: str) -> dict[str, Any]:
     refused = Reply(400, code_pb2.INVALID_ARGUMENT, "BAD_REQUEST", "The request is refused. %LOCAL_REPLY_BODY%")
     return {
         "mappers": [
-            *(_with(_is_foreign(hosts), mapper) for mapper in _foreign_host_mappers()),
+            *(_with(_is_foreign(hosts), mapper) for mapper in _mappers(FOREIGN_HOST)),
+            *(_with(_is_overloaded(), mapper) for mapper in _mappers(OVERLOADED)),
             # The health report and the welcome are no errors.
             {
                 "filter": _header(":path", safe_regex={"regex": "/(healthz?/?)?([?].*)?"}),
@@ -157,9 +162,10 @@ def _openai_mapper(reply: Reply) -> dict[str, Any]:
     return {**mapper, "headers_to_add": [retry]} if reply.retry_seconds else mapper
 
 
-def _foreign_host_mappers() -> list[dict[str, Any]]:
-    plain = {"filter": _has_status(403), "body_format_override": _json(FOREIGN_HOST)}
-    return [_grpc_mapper(FOREIGN_HOST), _openai_mapper(FOREIGN_HOST), plain]
+def _mappers(reply: Reply) -> list[dict[str, Any]]:
+    """Of one reply, in each form."""
+    plain = {"filter": _has_status(reply.http_status), "body_format_override": _json(reply)}
+    return [_grpc_mapper(reply), _openai_mapper(reply), plain]
 
 
 def _with(condition: dict[str, Any], mapper: dict[str, Any]) -> dict[str, Any]:
@@ -173,7 +179,7 @@ def _is_foreign(hosts: str) -> dict[str, Any]:
 
 def _is_openai() -> dict[str, Any]:
     # The transcoder may have put a gRPC path in its place.
-    paths = [_header(name, safe_regex={"regex": OPENAI_PATHS}) for name in (":path", "x-envoy-original-path")]
+    paths = [_header(name, safe_regex={"regex": openai.PATHS}) for name in (":path", "x-envoy-original-path")]
     return {"or_filter": {"filters": paths}}
 
 
@@ -202,6 +208,12 @@ def _is_grpc() -> dict[str, Any]:
 def _is_refused_by_accounts() -> dict[str, Any]:
     flag = {"response_flag_filter": {"flags": ["UAEX"]}}
     return {"and_filter": {"filters": [flag, _has_status(502, "LE")]}}
+
+
+def _is_overloaded() -> dict[str, Any]:
+    # Its flag, OM, is not set yet when the reply is made.
+    config = {"@type": CEL, "expression": 'response.code_details == "overload"'}
+    return {"extension_filter": {"name": "overloaded", "typed_config": config}}
 
 
 def _has_metadata(namespace: str, key: str) -> dict[str, Any]:

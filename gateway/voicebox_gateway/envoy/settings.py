@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from voicebox_kit import hosts, server, variables
+from voicebox_kit import hosts, logs, server, tracing, variables
 from voicebox_kit.authentication import AuthenticationSettings
 from voicebox_kit.errors import StartError
 from voicebox_kit.tls import TlsSettings
@@ -26,6 +26,8 @@ class Settings:
     tls: tuple[Path, Path] | None  # PEM files: the certificate with its chain, and its key
     services_tls: TlsSettings | None  # how the services are called
     admin_address: str  # empty: a Unix socket in a private folder, which no web page and no other user can reach
+    metrics_address: str  # empty: nobody reads Envoy's statistics
+    traces_address: str  # of a collector; empty: nobody gets traces
     tts_address: str
     asr_address: str
     conversion_address: str
@@ -46,7 +48,9 @@ class Settings:
     max_response_bytes: int
     max_connections: int
     max_streams: int
+    max_heap_bytes: int  # 0: no limit
     grace_seconds: float
+    logs_calls: bool  # else only those that the gateway itself refused or could not forward
 
 
 def read(env: Mapping[str, str]) -> Settings:
@@ -56,6 +60,8 @@ def read(env: Mapping[str, str]) -> Settings:
         services_tls=TlsSettings.read(env),
         address=_listen_address(env, "GATEWAY_ADDRESS", DEFAULT_ADDRESS),
         admin_address=_admin_address(env),
+        metrics_address=_metrics_address(env),
+        traces_address=tracing.collector(env),
         tts_address=variables.peer(env, "TTS_ADDRESS", "127.0.0.1:50051"),
         asr_address=variables.peer(env, "ASR_ADDRESS", "127.0.0.1:50052"),
         conversion_address=variables.peer(env, "CONVERSION_ADDRESS", "127.0.0.1:50057"),
@@ -76,7 +82,9 @@ def read(env: Mapping[str, str]) -> Settings:
         max_response_bytes=variables.integer(env, "GATEWAY_MAX_RESPONSE_BYTES", 32 * MIB, 1024, 1024 * MIB),
         max_connections=variables.integer(env, "GATEWAY_MAX_CONNECTIONS", 10_000, 1, 10_000_000),
         max_streams=variables.integer(env, "GATEWAY_MAX_STREAMS", 4096, 1, 10_000_000),
+        max_heap_bytes=variables.integer(env, "GATEWAY_MAX_HEAP_BYTES", 0, 0, 1 << 50),
         grace_seconds=server.grace_seconds(env),
+        logs_calls=logs.has_calls(env),
     )
 
 
@@ -99,6 +107,11 @@ def _admin_address(env: Mapping[str, str]) -> str:
     if address.endswith(":0"):
         raise StartError("GATEWAY_ADMIN_ADDRESS must name its port: only GATEWAY_ADDRESS may be any free one.")
     return address
+
+
+def _metrics_address(env: Mapping[str, str]) -> str:
+    name = "GATEWAY_METRICS_ADDRESS"
+    return _listen_address(env, name, "127.0.0.1:9094") if env.get(name) else ""
 
 
 def _listen_address(env: Mapping[str, str], name: str, default: str) -> str:

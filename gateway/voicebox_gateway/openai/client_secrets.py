@@ -23,13 +23,13 @@ from voicebox_kit.client_secrets import PREFIX, SESSION_HEADER
 from voicebox_kit.errors import InvalidField
 
 from . import session
+from .bodies import MAX_BODY_BYTES, json_body
 from .errors import from_field_error
 from .values import as_object, number
 
 SUBPROTOCOL_PREFIX = "openai-insecure-api-key."
 LIFE_SECONDS = (10, 7200)
 USUAL_LIFE_SECONDS = 600
-MAX_BODY_BYTES = 64 * 1024
 MAX_KEY_CHARACTERS = 16 * 1024
 """It travels in a header."""
 
@@ -55,7 +55,7 @@ async def create_beta(request: Request) -> Response:
 async def _answer(request: Request, *, is_beta: bool) -> Response:
     diagnostics = Diagnostics()
     try:
-        given = as_object(await _body(request), "body")
+        given = as_object(await json_body(request), "body")
         settings = given if is_beta else as_object(given.get("session") or {}, "session")
         if request.url.path.rstrip("/").endswith("transcription_sessions"):
             settings = {**settings, "type": "transcription"}
@@ -88,18 +88,6 @@ def find_settings(headers: Mapping[str, str], subprotocols: Iterable[str]) -> Se
                 raise Expired
             return as_object(found["session"], "session")
     return {}
-
-
-async def _body(request: Request) -> object:
-    body = bytearray()
-    async for piece in request.stream():
-        body += piece
-        if len(body) > MAX_BODY_BYTES:
-            raise InvalidField("body", f"The body may have {MAX_BODY_BYTES} bytes.", "REQUEST_TOO_LARGE")
-    try:
-        return json.loads(body or b"{}")
-    except (ValueError, RecursionError):
-        raise InvalidField("body", "The body of the request must be a JSON object.", "INVALID_JSON") from None
 
 
 def _written(settings: Settings, expires_at: int) -> str:

@@ -1,16 +1,17 @@
 """Errors in OpenAI's form: https://platform.openai.com/docs/guides/error-codes."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import wraps
 from typing import Any
 
 import grpc
-from google.rpc import error_details_pb2, status_pb2
-from starlette.responses import JSONResponse
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 from voicebox_compat import openai
-from voicebox_kit.errors import InvalidField
-from voicebox_kit.status import DETAILS_HEADER
+from voicebox_kit.errors import InvalidField, Unavailable
+from voicebox_kit.peer_calls import details_of
 
 
 @dataclass(frozen=True)
@@ -25,12 +26,41 @@ class ApiError:
     @property
     def error(self) -> Mapping[str, str | None]:
         """The object `error` of the body."""
-        kind = "requests" if self.status == 429 else "server_error" if self.status >= 500 else "invalid_request_error"
-        return {"message": self.message, "type": kind, "param": self.param, "code": self.code}
+        return openai.error_object(self.status, self.message, self.code, self.param)
 
     def response(self, headers: Mapping[str, str] | None = None) -> JSONResponse:
         """The HTTP answer."""
         return JSONResponse({"error": self.error}, self.status, headers)
+
+
+class Refused(Exception):
+    """A request is answered with this error."""
+
+    def __init__(self, error: ApiError) -> None:
+        super().__init__(error.message)
+        self.error = error
+
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+def answering(handler: Handler) -> Handler:
+    """The handler, whose errors about the request, and those of our services, become answers."""
+
+    @wraps(handler)
+    async def answer(request: Request) -> Response:
+        try:
+            return await handler(request)
+        except grpc.aio.AioRpcError as error:
+            return from_rpc_error(error).response()
+        except InvalidField as error:
+            return from_field_error(error).response()
+        except Unavailable as error:
+            return ApiError(503, error.sentence, error.reason.lower()).response()
+        except Refused as refused:
+            return refused.error.response()
+
+    return answer
 
 
 def from_rpc_error(error: grpc.aio.AioRpcError) -> ApiError:
@@ -42,25 +72,11 @@ def from_rpc_error(error: grpc.aio.AioRpcError) -> ApiError:
         return ApiError(int(own[openai.STATUS_HEADER]), sent["message"], sent["code"], sent["param"])
     number, _ = error.code().value
     statuses = {int(code): status for code, status in openai.STATUSES.items()}
-    reason, field = _details(error)
-    code = openai.CODES.get(reason, reason.lower()) or error.code().name.lower()
-    return ApiError(statuses.get(number, 500), error.details() or "The service does not answer.", code, field)
+    details = details_of(error)
+    code = openai.code_of(details.reason) or error.code().name.lower()
+    return ApiError(statuses.get(number, 500), error.details() or "The service does not answer.", code, details.field)
 
 
 def from_field_error(error: InvalidField) -> ApiError:
     """The error about a field that the client sent."""
-    return ApiError(400, error.sentence, openai.CODES.get(error.reason, error.reason.lower()), error.field or None)
-
-
-def _details(error: grpc.aio.AioRpcError) -> tuple[str, str | None]:
-    """The reason and the field of a service's error; empty and None where it has none."""
-    pairs: Any = error.trailing_metadata() or ()  # which its type does not say
-    packed = dict(pairs).get(DETAILS_HEADER, b"")
-    reason, field = "", None
-    info, bad = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
-    for detail in status_pb2.Status.FromString(packed).details:
-        if detail.Unpack(info):
-            reason = info.reason
-        elif detail.Unpack(bad) and bad.field_violations:
-            field = bad.field_violations[0].field
-    return reason, field
+    return ApiError(400, error.sentence, openai.code_of(error.reason), error.field or None)

@@ -8,6 +8,7 @@ from typing import cast
 from voicebox.asr.v1 import asr_pb2_grpc
 from voicebox.catalog.v1 import catalog_pb2_grpc
 from voicebox.compat.openai.v1 import openai_pb2_grpc
+from voicebox.jobs.v1 import jobs_pb2_grpc
 from voicebox.models.v1 import models_pb2_grpc
 from voicebox.tts.v1 import tts_pb2_grpc
 from voicebox_kit import caller, principal, request_id
@@ -19,31 +20,44 @@ Metadata = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
+class Addresses:
+    """Where the services are, as `host:port`."""
+
+    tts: str
+    asr: str
+    catalog: str
+    jobs: str
+
+
+@dataclass(frozen=True)
 class Services:
-    """Stubs of tts, asr and catalog."""
+    """Stubs of tts, asr, catalog and jobs."""
 
     speech: "openai_pb2_grpc.OpenAiSpeechServiceAsyncStub"  # it stands in the stubs for types alone
     recognition: "asr_pb2_grpc.SpeechToTextServiceAsyncStub"
     voices: "tts_pb2_grpc.TextToSpeechServiceAsyncStub"
     profiles: "catalog_pb2_grpc.CatalogServiceAsyncStub"
+    jobs: "jobs_pb2_grpc.JobServiceAsyncStub"
     models: "tuple[models_pb2_grpc.ModelServiceAsyncStub, ...]"
 
 
 @asynccontextmanager
 async def connected(
-    tts_address: str, asr_address: str, catalog_address: str, authentication: Authentication = NO_AUTHENTICATION
+    addresses: Addresses, authentication: Authentication = NO_AUTHENTICATION
 ) -> AsyncIterator[Services]:
     """The stubs, until the block ends. The services may start before or after."""
     async with (
-        open_channel(tts_address, authentication, OPTIONS) as tts,
-        open_channel(asr_address, authentication, OPTIONS) as asr,
-        open_channel(catalog_address, authentication, OPTIONS) as catalog,
+        open_channel(addresses.tts, authentication, OPTIONS) as tts,
+        open_channel(addresses.asr, authentication, OPTIONS) as asr,
+        open_channel(addresses.catalog, authentication, OPTIONS) as catalog,
+        open_channel(addresses.jobs, authentication, OPTIONS) as jobs,
     ):
         yield Services(
             cast("openai_pb2_grpc.OpenAiSpeechServiceAsyncStub", openai_pb2_grpc.OpenAiSpeechServiceStub(tts)),
             cast("asr_pb2_grpc.SpeechToTextServiceAsyncStub", asr_pb2_grpc.SpeechToTextServiceStub(asr)),
             cast("tts_pb2_grpc.TextToSpeechServiceAsyncStub", tts_pb2_grpc.TextToSpeechServiceStub(tts)),
             cast("catalog_pb2_grpc.CatalogServiceAsyncStub", catalog_pb2_grpc.CatalogServiceStub(catalog)),
+            cast("jobs_pb2_grpc.JobServiceAsyncStub", jobs_pb2_grpc.JobServiceStub(jobs)),
             tuple(
                 cast("models_pb2_grpc.ModelServiceAsyncStub", models_pb2_grpc.ModelServiceStub(channel))
                 for channel in (tts, asr)

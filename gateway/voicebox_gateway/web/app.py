@@ -25,14 +25,14 @@ def addresses(env: Mapping[str, str]) -> Mapping[str, str]:
 
 @asynccontextmanager
 async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
-    """Serve what the gateway sends here, as a client of tts, asr and catalog, which may start before or after it.
+    """Serve what the gateway sends here, as a client of tts, asr, catalog and jobs, which may start before or after it.
 
     Raises StartError when a variable does not fit or the address is taken.
     """
     settings = read(env)
     authentication = settings.authentication.open()
     async with (
-        connected(settings.tts_address, settings.asr_address, settings.catalog_address, authentication) as services,
+        connected(settings.addresses, authentication) as services,
         open_follow(settings.accounts_address, authentication, Background(CollectorRegistry())) as follow,
     ):
         open_calls = OpenCalls()

@@ -11,7 +11,7 @@ from voicebox_kit.authentication import NO_AUTHENTICATION, Authentication
 from voicebox_kit.open_calls import OpenCalls
 
 from voicebox_gateway.docs import documents, scalar
-from voicebox_gateway.openai import client_secrets, live_speech, models, realtime, sessions, voices
+from voicebox_gateway.openai import batches, client_secrets, files, live_speech, models, realtime, sessions, voices
 from voicebox_gateway.openai.errors import ApiError
 from voicebox_gateway.openai.services import Services
 
@@ -45,6 +45,15 @@ def app(
             Route("/v1/realtime/client_secrets", client_secrets.create, methods=["POST"]),
             Route("/v1/realtime/sessions", client_secrets.create_beta, methods=["POST"]),
             Route("/v1/realtime/transcription_sessions", client_secrets.create_beta, methods=["POST"]),
+            Route("/v1/files", files.create, methods=["POST"]),
+            Route("/v1/files", files.list_files),
+            Route("/v1/files/{file}", files.delete, methods=["DELETE"]),
+            Route("/v1/files/{file}", files.get),
+            Route("/v1/files/{file}/content", files.content),
+            Route("/v1/batches", batches.create, methods=["POST"]),
+            Route("/v1/batches", batches.list_batches),
+            Route("/v1/batches/{batch}", batches.get),
+            Route("/v1/batches/{batch}/cancel", batches.cancel, methods=["POST"]),
             Route("/openapi.json", documents.openapi_json),
             Route("/docs", scalar.docs),
             Route("/docs/start.js", scalar.start),

@@ -7,6 +7,7 @@ from voicebox_kit import hosts, server, variables
 from voicebox_kit.authentication import AuthenticationSettings
 
 from voicebox_gateway import origins
+from voicebox_gateway.openai.services import Addresses
 
 
 @dataclass(frozen=True)
@@ -16,9 +17,7 @@ class Settings:
     """
 
     address: str
-    tts_address: str
-    asr_address: str
-    catalog_address: str
+    addresses: Addresses
     max_sessions: int
     hosts: tuple[str, ...]
     origins: tuple[str, ...]
@@ -31,9 +30,12 @@ def read(env: Mapping[str, str]) -> Settings:
     """The settings that `env` asks for. Raises StartError naming the variable that does not fit."""
     return Settings(
         address=variables.address(env, "WEB_ADDRESS", "127.0.0.1:50054"),
-        tts_address=variables.peer(env, "TTS_ADDRESS", "127.0.0.1:50051"),
-        asr_address=variables.peer(env, "ASR_ADDRESS", "127.0.0.1:50052"),
-        catalog_address=variables.peer(env, "CATALOG_ADDRESS", "127.0.0.1:50053"),
+        addresses=Addresses(
+            variables.peer(env, "TTS_ADDRESS", "127.0.0.1:50051"),
+            variables.peer(env, "ASR_ADDRESS", "127.0.0.1:50052"),
+            variables.peer(env, "CATALOG_ADDRESS", "127.0.0.1:50053"),
+            variables.peer(env, "JOBS_ADDRESS", "127.0.0.1:50056"),
+        ),
         hosts=hosts.allowed(env),
         origins=origins.allowed(env),
         max_sessions=variables.integer(env, "WEB_MAX_SESSIONS", 256, 1, 1_000_000),

@@ -1,12 +1,10 @@
 """Errors as Wyoming's error events: a sentence, and our stable reason as the code."""
 
 import logging
-from typing import Any
 
 import grpc
-from google.rpc import error_details_pb2, status_pb2
 from voicebox_kit.errors import VoiceboxError
-from voicebox_kit.status import DETAILS_HEADER
+from voicebox_kit.peer_calls import details_of
 
 from .events import Event
 
@@ -33,8 +31,4 @@ def _event(sentence: str, reason: str) -> Event:
 
 def reason(error: grpc.aio.AioRpcError) -> str:
     """The reason of a service's error, or gRPC's code where it has none."""
-    metadata: Any = error.trailing_metadata() or ()  # pairs, which its type does not say
-    packed = dict(metadata).get(DETAILS_HEADER, b"")
-    info = error_details_pb2.ErrorInfo()
-    details = status_pb2.Status.FromString(packed).details
-    return str(info.reason) if any(detail.Unpack(info) for detail in details) else error.code().name
+    return details_of(error).reason or error.code().name

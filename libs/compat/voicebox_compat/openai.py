@@ -21,6 +21,9 @@ from voicebox_kit.errors import Code, Exhausted, InvalidField, ResourceError, Un
 
 STATUS_HEADER, ERROR_HEADER, RETRY_HEADER = "x-openai-status", "x-openai-error", "retry-after"
 
+PATHS = "/v1/(audio|models|realtime|files|batches)([/?].*)?"
+"""The paths of OpenAI's API, with a query or without: a regular expression of RE2, too."""
+
 IGNORED_HEADER, IGNORED_FIELD = "x-voicebox-ignored", "x_voicebox_ignored"
 """Where an answer names the parameters that it does not follow: a header, separated by commas, and a list in the last
 event of a stream.
@@ -149,11 +152,9 @@ class ErrorResponse:
 def error_response(error: Exception, params: Mapping[str, str]) -> ErrorResponse:
     """An error in the form of OpenAI's API; `params` are its names for our fields and kinds of resources."""
     if not isinstance(error, VoiceboxError):
-        return ErrorResponse(
-            500, _body(f"internal error (request {request_id.current.get()})", "server_error", "internal_error", None)
-        )
+        sentence = f"internal error (request {request_id.current.get()})"
+        return ErrorResponse(500, _body(500, sentence, "internal_error", None))
     status = 413 if error.reason in TOO_LARGE_REASONS else STATUSES[error.code]
-    kind = "requests" if status == 429 else "server_error" if status >= 500 else "invalid_request_error"
     own = error.field if isinstance(error, InvalidField) else error.kind if isinstance(error, ResourceError) else ""
     param = (own if isinstance(error, InvalidParameter) else params.get(own, own)) or None
     sentence = _renamed(error.sentence, own, param) if param and isinstance(error, InvalidField) else error.sentence
@@ -162,9 +163,18 @@ def error_response(error: Exception, params: Mapping[str, str]) -> ErrorResponse
             f"'{error.name}'", f"'{error.name.removeprefix('models/')}'"
         )  # OpenAI's names have no prefix
     retry_seconds = error.retry_seconds if isinstance(error, Unavailable | Exhausted) else None
-    return ErrorResponse(
-        status, _body(sentence, kind, CODES.get(error.reason, error.reason.lower()), param), retry_seconds
-    )
+    return ErrorResponse(status, _body(status, sentence, code_of(error.reason), param), retry_seconds)
+
+
+def code_of(reason: str) -> str:
+    """OpenAI's code for one of our reasons."""
+    return CODES.get(reason, reason.lower())
+
+
+def error_object(status: int, message: str, code: str, param: str | None) -> Mapping[str, str | None]:
+    """The object `error` of an answer's body."""
+    kind = "requests" if status == 429 else "server_error" if status >= 500 else "invalid_request_error"
+    return {"message": message, "type": kind, "param": param, "code": code}
 
 
 def _renamed(sentence: str, own: str, param: str) -> str:
@@ -221,8 +231,8 @@ def text_tokens(text: str) -> int:
     return -(-len(text) // 4)
 
 
-def _body(message: str, kind: str, code: str, param: str | None) -> str:
-    return json.dumps({"error": {"message": message, "type": kind, "param": param, "code": code}})
+def _body(status: int, message: str, code: str, param: str | None) -> str:
+    return json.dumps({"error": error_object(status, message, code, param)})
 
 
 def _headers(error: ErrorResponse) -> tuple[tuple[str, str], ...]:

@@ -35,8 +35,8 @@ def note(name: str, value: float | str) -> None:
         details.setdefault(name, round(value, 6) if isinstance(value, float) else value)
 
 
-def end(method: str, code: str, seconds: float) -> None:
-    """Write the line of the running call."""
+def end(method: str, code: str, seconds: float) -> Mapping[str, Any]:
+    """Write the line of the running call; returns what is in it."""
     caller = principal.current.get()
     details: Mapping[str, Any] = {
         "method": method.removeprefix("/"),
@@ -46,3 +46,4 @@ def end(method: str, code: str, seconds: float) -> None:
         **(_details.get() or {}),
     }
     log.info("%s %s", details["method"], code, extra={DETAILS: details})
+    return details

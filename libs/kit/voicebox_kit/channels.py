@@ -12,7 +12,7 @@ from typing import Any, cast
 
 import grpc
 
-from . import principal, request_id
+from . import principal, request_id, trace_context
 from .addresses import Replicas, Resolve, following, resolve_host
 from .authentication import Authentication
 from .principal import HEADER, PLATFORM, UNCOUNTED, Principal
@@ -79,7 +79,8 @@ class _RenewedChannel:
             await channel.close(None)
 
     def _calling(self, kind: str, method: str, given: Any, named: Any) -> Callable[..., Any]:
-        def call(*arguments: Any, **more: Any) -> Any:
+        def call(*arguments: Any, metadata: Metadata | None = None, **more: Any) -> Any:
+            more["metadata"] = (*(metadata or ()), *trace_context.metadata())
             return getattr(self._newest(), kind)(method, *given, **named)(*arguments, **more)
 
         return call

@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from . import exposure, logs, plugins
+from . import exposure, logs, plugins, tracing
 from .errors import StartError
 from .separate_processes import serve_apart
 from .serve import serve as serve_all
@@ -21,6 +21,7 @@ def serve(services: tuple[str, ...], apart: bool) -> None:
     """Serve the named SERVICES until Ctrl-C or SIGTERM, started in the order given."""
     try:
         logs.configure(os.environ)
+        tracing.configure(os.environ)
         exposure.keep_files_private(os.environ)
         opens = [plugins.load(GROUP, name) for name in services]
         asyncio.run(serve_apart(services) if apart else serve_all(opens, os.environ, click.echo))

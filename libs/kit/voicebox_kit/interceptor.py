@@ -12,7 +12,7 @@ import grpc
 from google.rpc import status_pb2
 from prometheus_client import CollectorRegistry, Gauge, Histogram
 
-from . import call_log, caller, principal, request_id
+from . import call_log, caller, principal, request_id, trace_context
 from .audit import HTTP_HEADER, AuditedCall, AuditLog
 from .authentication import NO_AUTHENTICATION, Authentication, Metadata
 from .drain import drained
@@ -20,6 +20,7 @@ from .errors import TooSlow, Unavailable, Unsupported, VoiceboxError
 from .open_calls import OpenCalls
 from .principal import Principal
 from .status import DETAILS_HEADER, internal, to_status
+from .tracing import Tracing
 from .unreadable import checked, decoding
 from .uploads import steady
 
@@ -82,8 +83,9 @@ class RpcInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # g
         authentication: Authentication = NO_AUTHENTICATION,
         open_to_all: tuple[str, ...] = (),
         audit: AuditLog | None = None,
+        tracing: Tracing | None = None,
     ) -> None:
-        self._audit = audit
+        self._audit, self._tracing = audit, tracing or Tracing()
         self._authentication, self._open_to_all = authentication, (*UNCOUNTED, *open_to_all)
         self.open_calls = OpenCalls()
         buckets = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
@@ -160,17 +162,22 @@ class RpcInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # g
         call_log.begin()
         running = self._running.labels(method)
         running.inc()
-        try:
-            async with self._mapped(method, context, answer):
-                yield
-        except BaseException as error:
-            code = _code_name(error, context)
-            raise
-        finally:
-            running.dec()
-            seconds = time.perf_counter() - began
-            self._seconds.labels(method, code).observe(seconds)
-            call_log.end(method, code, seconds)
+        trace_context.current.set(trace_context.from_metadata(context.invocation_metadata() or ()))
+        with self._tracing.span(method) as span:
+            try:
+                async with self._mapped(method, context, answer):
+                    yield
+            except BaseException as error:
+                code = _code_name(error, context)
+                raise
+            finally:
+                running.dec()
+                seconds = time.perf_counter() - began
+                self._seconds.labels(method, code).observe(seconds)
+                details = call_log.end(method, code, seconds)
+                for name in details.keys() - {"method", "seconds"}:
+                    span.set_attribute(f"voicebox.{name}", details[name])
+                span.set_attribute("voicebox.request_id", request_id.current.get())
 
     @asynccontextmanager
     async def _mapped(self, method: str, context: Context, answer: CallState) -> AsyncIterator[None]:

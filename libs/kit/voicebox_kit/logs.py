@@ -56,5 +56,9 @@ def configure(env: Mapping[str, str]) -> None:
     logging.basicConfig(level=level, handlers=[handler], force=True)
     for name in CHATTY:
         logging.getLogger(name).setLevel(logging.NOTSET if level == "DEBUG" else logging.WARNING)
-    is_read_by_people = form == "text" and level != "DEBUG"
-    logging.getLogger(call_log.LOGGER).setLevel(logging.WARNING if is_read_by_people else logging.NOTSET)
+    logging.getLogger(call_log.LOGGER).setLevel(logging.NOTSET if has_calls(env) else logging.WARNING)
+
+
+def has_calls(env: Mapping[str, str]) -> bool:
+    """Whether the log has a line for each call: people do not read them."""
+    return env.get("LOG_FORMAT") == "json" or env.get("LOG_LEVEL", "").upper() == "DEBUG"

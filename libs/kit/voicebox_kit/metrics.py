@@ -4,11 +4,12 @@ import re
 import socket
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from importlib import metadata
 from threading import Thread
 from typing import TYPE_CHECKING
 from wsgiref.simple_server import WSGIRequestHandler, make_server
 
-from prometheus_client import CollectorRegistry, make_wsgi_app
+from prometheus_client import CollectorRegistry, Gauge, PlatformCollector, ProcessCollector, make_wsgi_app
 from prometheus_client.exposition import ThreadingWSGIServer
 
 from . import hosts
@@ -16,6 +17,16 @@ from .ports import cannot_listen, family, host_and_port
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+_DECADE = (1, 1.2, 1.4, 1.65, 1.95, 2.3, 2.75, 3.25, 3.85, 4.6, 5.5, 6.5, 7.7, 9.2)
+WAIT_BUCKETS_SECONDS = (
+    *(0.005, 0.01, 0.02, 0.03, 0.05, 0.07),
+    *(round(step / 10, 3) for step in _DECADE),
+    *_DECADE,
+    *(11, 13, 15.5, 18.5, 22, 26, 31, 37, 44, 52, 60),
+)
+"""Of histograms of what people wait for: from 0.1 s on in steps of a fifth, so that a percentile is exact within that.
+"""
 
 POLL_SECONDS = 0.1
 """How long closing waits at most; prometheus_client's own server takes up to half a second."""
@@ -64,3 +75,13 @@ def metrics_server(address: str, variable: str, registry: CollectorRegistry) -> 
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def describe_process(registry: CollectorRegistry, label: str) -> None:
+    """Metrics of the process (processor, memory, files), and of what runs there: the versions of service and gRPC."""
+    ProcessCollector(registry=registry)
+    PlatformCollector(registry=registry)
+    build = Gauge(
+        "voicebox_build_info", "Always 1: which versions run.", ["service", "version", "grpc"], registry=registry
+    )
+    build.labels(label, metadata.version("voicebox-kit"), metadata.version("grpcio")).set(1)

@@ -16,11 +16,12 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import prometheus_client
-from prometheus_client import CollectorRegistry, Gauge
+from prometheus_client import CollectorRegistry, Gauge, Histogram
 
 from . import call_log, caller
 from .errors import Exhausted
 from .hold_times import Hold, HoldTimes
+from .metrics import WAIT_BUCKETS_SECONDS
 
 RETRY_SECONDS = 1.0
 CAUTION = 3.0
@@ -131,6 +132,12 @@ class Permits:
         self._refused = prometheus_client.Counter(
             "voicebox_refused", "Calls refused because the queue was full or too slow.", registry=registry
         )
+        self._queue_seconds = Histogram(
+            "voicebox_queue_seconds",
+            "How long calls that got a permit waited for it.",
+            registry=registry,
+            buckets=WAIT_BUCKETS_SECONDS,
+        )
         running_now = Gauge("voicebox_streams_running", "Calls that hold a permit.", registry=registry)
         running_now.set_function(lambda: self.running)
         waiting_now = Gauge("voicebox_streams_waiting", "Calls that wait for a permit.", registry=registry)
@@ -186,7 +193,9 @@ class Permits:
         permit = Permit(self, caller.current.get())
         arrival = self._clock()
         await self._wait(permit, patience_seconds)
-        call_log.add("queue_seconds", self._clock() - arrival)
+        waited = self._clock() - arrival
+        call_log.add("queue_seconds", waited)
+        self._queue_seconds.observe(waited)
         try:
             yield permit
         finally:

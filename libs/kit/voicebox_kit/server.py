@@ -12,13 +12,13 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
 from prometheus_client import CollectorRegistry
 
-from . import reflection, variables
+from . import reflection, tracing, variables
 from .audit import AuditLog
 from .authentication import NO_AUTHENTICATION, Authentication
 from .background import Background
 from .failures import watch_event_loop
 from .interceptor import RpcInterceptor
-from .metrics import metrics_server
+from .metrics import describe_process, metrics_server
 from .open_calls import OpenCalls
 from .ports import cannot_listen
 from .tls import HEALTH as HEALTH_ADDRESS
@@ -100,7 +100,9 @@ def grace_seconds(env: Mapping[str, str]) -> float:
 @asynccontextmanager
 async def serving(label: str, service: Service, grace: float) -> AsyncIterator[Serving]:
     """Serve `service` until the block ends: healthy once loaded, then drained for at most `grace` seconds."""
-    interceptor = RpcInterceptor(service.registry, service.authentication, service.open_to_all, service.audit)
+    describe_process(service.registry, label)
+    traces = tracing.opened(label)
+    interceptor = RpcInterceptor(service.registry, service.authentication, service.open_to_all, service.audit, traces)
     server = grpc.aio.server(interceptors=[interceptor], options=OPTIONS)
     service.register(server)
     reflection.enable(server, (*service.names, HEALTH), service.contract)
@@ -132,6 +134,7 @@ async def serving(label: str, service: Service, grace: float) -> AsyncIterator[S
             finally:
                 await checks.enter_graceful_shutdown()
                 await server.stop(grace)
+                await asyncio.to_thread(traces.close)
                 log.info("%s stopped", label)
 
 

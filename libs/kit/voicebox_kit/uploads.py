@@ -1,4 +1,4 @@
-"""Uploads: awaits calls that make one, and bounds how slowly a client may."""
+"""Uploads and live streams: bounds how slowly a client may send, and awaits calls that send themselves."""
 
 import asyncio
 import time
@@ -42,6 +42,21 @@ async def steady(requests: AsyncIterator[S]) -> AsyncGenerator[S]:
             raise TooSlow("UPLOAD_TOO_SLOW", f"{sentence} were waited for them.") from error
         waited += time.monotonic() - began
         received += request.ByteSize()
+        yield request
+
+
+async def patient(requests: AsyncIterator[T], idle_seconds: float) -> AsyncGenerator[T]:
+    """The requests; TooSlow("STREAM_IDLE") when none comes for `idle_seconds` while one is waited for."""
+    while True:
+        try:
+            async with asyncio.timeout(idle_seconds):
+                request = await anext(requests)
+        except StopAsyncIteration:
+            return
+        except TimeoutError as error:
+            raise TooSlow(
+                "STREAM_IDLE", f"Nothing came for {idle_seconds:g} s, and the stream was not closed."
+            ) from error
         yield request
 
 

@@ -2,15 +2,13 @@
 
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any
 
 import grpc
-from google.rpc import error_details_pb2, status_pb2
 from voicebox.accounts.v1 import accounts_pb2 as pb
 from voicebox.accounts.v1 import accounts_pb2_grpc
 from voicebox_kit import principal, request_id
 from voicebox_kit.errors import Exhausted, Unavailable
-from voicebox_kit.status import DETAILS_HEADER
+from voicebox_kit.peer_calls import details_of
 
 ANSWER_SECONDS = 2.0
 
@@ -44,7 +42,7 @@ class Accounts:
 
     async def record(self, record: pb.UsageRecord, _data: Path, timeout_seconds: float) -> None:
         """Record a piece of work that ended. grpc.aio.AioRpcError."""
-        metadata = ((principal.HEADER, record.owner),)
+        metadata = ((principal.HEADER, record.owner), *_metadata())
         await self._usage.RecordUsage(pb.RecordUsageRequest(record=record), timeout=timeout_seconds, metadata=metadata)
 
 
@@ -55,21 +53,9 @@ def _metadata() -> tuple[tuple[str, str], ...]:
 def _as_ours(error: grpc.aio.AioRpcError) -> Exception:
     match error.code():
         case grpc.StatusCode.RESOURCE_EXHAUSTED:
-            reason, retry_seconds = _details(error)
-            return Exhausted(reason, error.details() or "A limit is reached.", retry_seconds)
+            details = details_of(error)
+            return Exhausted(
+                details.reason or "LIMIT_REACHED", error.details() or "A limit is reached.", details.retry_seconds
+            )
         case _:
             return Unavailable("ACCOUNTS_UNREACHABLE", "It is not known whether a limit allows this: try again.")
-
-
-def _details(error: grpc.aio.AioRpcError) -> tuple[str, float | None]:
-    """The reason, and when to try again."""
-    pairs: Any = error.trailing_metadata() or ()  # which its type does not say
-    packed = dict(pairs).get(DETAILS_HEADER, b"")
-    reason, retry_seconds = "LIMIT_REACHED", None
-    info, retry = error_details_pb2.ErrorInfo(), error_details_pb2.RetryInfo()
-    for detail in status_pb2.Status.FromString(packed).details:
-        if detail.Unpack(info):
-            reason = info.reason
-        elif detail.Unpack(retry):
-            retry_seconds = retry.retry_delay.ToTimedelta().total_seconds()
-    return reason, retry_seconds

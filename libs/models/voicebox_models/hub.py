@@ -71,13 +71,15 @@ class Hub:
         *,
         required: Collection[str] = (),
         pinned: Mapping[str, str] = NOTHING_PINNED,
+        pickles: Collection[str] = (),
     ) -> ModelManifest:
         """Fetch a repository's files that match `patterns` into the folder `target`, which must not be there yet.
 
         `revision` is a commit; empty for the newest, which is then pinned before anything is fetched. `required` are
-        names that must be among the files, `pinned` the SHA-256 that some must have. They are gathered in a hidden
-        folder beside the target, checked, and moved at the end. An interrupted download stays there, and the next one
-        resumes it. Blocking; what `report` raises ends it.
+        names that must be among the files, `pinned` the SHA-256 that some must have. `pickles` are names that are
+        fetched although they are FORBIDDEN: the caller converts them in a confined process. All are gathered in a
+        hidden folder beside the target, checked, and moved at the end. An interrupted download stays there, and the
+        next one resumes it. Blocking; what `report` raises ends it.
 
         Raises Unavailable("MODEL_HUB_UNREACHABLE") without a network, Unavailable("MODEL_DAMAGED") when a checksum
         differs, NotFound("repository"), Precondition("MODEL_GATED"), Precondition("MODEL_UNSUITABLE") when it holds not
@@ -91,7 +93,7 @@ class Hub:
         if self.offline:
             raise offline("VOICEBOX_OFFLINE")
         commit, known = self._commit(repository, revision)
-        files = _wanted(repository, known, patterns, required)
+        files = _wanted(repository, known, patterns, required, pickles)
         _require_pinned(repository, files, pinned)
         staging = target.with_name(f".{target.name}.{commit[:12]}.part")
         with _storage(target), _lock_folder(staging, f"download of {repository}") as lock:
@@ -202,7 +204,11 @@ def _to_file(sibling: Any) -> HubFile:
 
 
 def _wanted(
-    repository: str, files: Sequence[HubFile], patterns: Collection[str], required: Collection[str]
+    repository: str,
+    files: Sequence[HubFile],
+    patterns: Collection[str],
+    required: Collection[str],
+    pickles: Collection[str],
 ) -> list[HubFile]:
     """The files that match, and may be fetched; Precondition("MODEL_UNSUITABLE") when a required one is not among
     them.
@@ -210,7 +216,9 @@ def _wanted(
     wanted = [
         file
         for file in files
-        if _matches(file.name, patterns) and not _matches(file.name, FORBIDDEN) and _stays_inside(file.name)
+        if _matches(file.name, patterns)
+        and _stays_inside(file.name)
+        and (file.name in pickles or not _matches(file.name, FORBIDDEN))
     ]
     names = {file.name for file in wanted}
     if missing := sorted(set(required) - names):

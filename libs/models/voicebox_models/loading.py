@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import Executor
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Generic, TypeVar
@@ -14,6 +14,7 @@ from voicebox_kit.background import Background
 from voicebox_kit.errors import Precondition, StartError
 
 from . import residency
+from .device_leases.serving import ServingLeases
 from .engine import Loadable
 from .residency import MemoryLimits, Resident
 
@@ -44,7 +45,9 @@ class _Slot(Generic[E]):
 
 
 class Loading(Generic[E]):
-    """What is loaded. The work is done in `executor`; `pinned` is the engine that stays."""
+    """What is loaded. The work is done in `executor`; `pinned` is the engine that stays. `leases` are those of the
+    devices on which it is, where they are shared.
+    """
 
     def __init__(
         self,
@@ -53,7 +56,9 @@ class Loading(Generic[E]):
         registry: CollectorRegistry,
         limits: MemoryLimits,
         clock: Callable[[], float],
+        leases: ServingLeases | None,
     ) -> None:
+        self._leases = leases
         self._pinned, self._executor, self._limits, self._clock = pinned, executor, limits, clock
         self._slots = {pinned.model.name: _Slot(pinned, clock())}
         self._room = asyncio.Lock()
@@ -73,7 +78,8 @@ class Loading(Generic[E]):
         slot.users += 1
         try:
             await self.load(engine)
-            yield
+            with self._leases.busy(engine.device) if self._leases else nullcontext():
+                yield
         finally:
             slot.users -= 1
             self._touch(slot)
@@ -131,6 +137,8 @@ class Loading(Generic[E]):
             )
             for slot in self._slots.values():
                 await self._in_thread(slot.engine.unload)
+            if self._leases:
+                self._leases.close()
 
     async def _watch(self) -> None:
         while True:
@@ -145,6 +153,7 @@ class Loading(Generic[E]):
         async with self._room:
             await self._make_room(slot)
             slot.admitted = True
+        self._hold_devices()
         try:
             async with slot.lock:
                 if not slot.engine.loaded:
@@ -156,6 +165,7 @@ class Loading(Generic[E]):
             raise Precondition("MODEL_NOT_LOADED", subject, f"{subject} cannot be loaded: {error}") from error
         finally:
             slot.admitted = False
+            self._hold_devices()
         slot.failure = ""
         log.info("model %s is loaded on %s", slot.name, slot.engine.device)
 
@@ -180,6 +190,16 @@ class Loading(Generic[E]):
                 )
             if slot.engine.loaded:
                 await self._in_thread(slot.engine.unload)
+        self._hold_devices()
+
+    def _hold_devices(self) -> None:
+        """Say how much of each device the models take, those too that are being loaded."""
+        if self._leases:
+            taken: dict[str, int] = {}
+            for slot in self._slots.values():
+                if slot.engine.loaded or slot.admitted:
+                    taken[slot.engine.device] = taken.get(slot.engine.device, 0) + slot.engine.memory_bytes
+            self._leases.hold(taken)
 
     async def _unload_unless_used(self, name: str) -> None:
         with suppress(Precondition):

@@ -14,8 +14,10 @@ from voicebox_kit.background import Background
 from voicebox_kit.errors import Precondition, StartError, VoiceboxError
 from voicebox_kit.failures import Failures
 
+from .device_leases.serving import ServingLeases
 from .downloads import Downloads
 from .engine import Downloadable, Family, Loadable, Model
+from .gpu_metrics import measure_gpus
 from .loading import Loading
 from .memory_metrics import MemoryCollector
 from .progress import Progress
@@ -71,16 +73,20 @@ class Models(Generic[E]):
         limits: MemoryLimits = NO_LIMITS,
         clock: Callable[[], float] = time.monotonic,
         missing: Mapping[str, str] | None = None,
+        leases: ServingLeases | None = None,
     ) -> None:
-        """`missing` are the engines that are known and not served, with a sentence on each."""
+        """`missing` are the engines that are known and not served, with a sentence on each; `leases` those of the
+        devices that jobs use, too.
+        """
         self.default = default.engine
         self.failures = Failures()
         self._service, self._reason = service, default.reason
         self._registry = EngineRegistry(families, self.default, missing or {})
-        self._loading = Loading(self.default, executor, registry, limits, clock)
+        self._loading = Loading(self.default, executor, registry, limits, clock, leases)
         self._downloads: Downloads[E] = Downloads(executor)
         self._entries: TimedCache[tuple[Entry[E], ...]] = TimedCache(self._look_up, clock)
         registry.register(MemoryCollector(self._loading.memory))
+        measure_gpus(registry)
 
     @property
     def engines(self) -> tuple[E, ...]:

@@ -5,6 +5,7 @@ https://github.com/huggingface/safetensors.
 """
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ PICKLES = (".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".bin")
 
 def header(path: Path) -> dict[str, Any]:
     """`dtype`, `shape` and `data_offsets` of each tensor by its name. ValueError, in a sentence, when the file is
-    missing or cut off.
+    missing or cut off, and when its tensors do not lie one behind the other, as the format wants: two of the same bytes
+    would take memory that the file does not have.
     """
     if not path.is_file():
         raise ValueError(f"{path.parent} has no {path.name}.")
@@ -28,12 +30,22 @@ def header(path: Path) -> dict[str, Any]:
     try:
         tensors = dict(json.loads(text))
         tensors.pop("__metadata__", None)
-        expected = 8 + length + max((tensor["data_offsets"][1] for tensor in tensors.values()), default=0)
+        expected = 8 + length + _end(tensors)
     except (ValueError, TypeError, KeyError, IndexError, RecursionError):
         raise ValueError(f"{path} is not a safetensors file.") from None
     if size != expected:
         raise ValueError(f"{path} has {size} of its {expected} bytes: fetch it again.")
     return tensors
+
+
+def _end(tensors: Mapping[str, Any]) -> int:
+    """Where the last tensor ends. ValueError for holes, overlaps, and what is no number."""
+    end = 0
+    for begin, until in sorted(tuple(tensor["data_offsets"]) for tensor in tensors.values()):
+        if type(begin) is not int or type(until) is not int or not begin == end <= until:
+            raise ValueError(begin)
+        end = until
+    return end
 
 
 def damage(path: Path) -> str | None:

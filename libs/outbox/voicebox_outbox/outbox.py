@@ -1,6 +1,10 @@
-"""Delivers records: at once where the receiver answers, else from the spool until it does, and each exactly once."""
+"""Delivers records: at once where the receiver answers, else from the spool until it does, and each exactly once.
+
+A record that is delivered later is delivered under the request id of the call that it is about.
+"""
 
 import asyncio
+import json
 import logging
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -14,6 +18,7 @@ import grpc
 from google.protobuf import json_format
 from google.protobuf.message import Message
 from prometheus_client import CollectorRegistry, Counter, Gauge
+from voicebox_kit import request_id
 from voicebox_kit.background import Background
 from voicebox_kit.errors import Unavailable
 
@@ -27,6 +32,8 @@ DELIVERY_SECONDS = 30.0
 RETRY_SECONDS = 2.0
 SLOWEST_BYTES_PER_SECOND = 10e6
 """Both times are longer by what the record's file takes at this rate."""
+CALL = request_id.HEADER
+"""Where a record's JSON in the spool has the request id of its call; no message has a field of this name."""
 CONCURRENT_DELIVERIES = 8
 """One by one, ten thousand records would take minutes."""
 
@@ -104,7 +111,8 @@ class Outbox(Generic[Record]):
         if delivery is Delivery.DELIVERED:
             self._spool.discard(data)
             return delivery
-        await self._in_thread(self._spool.commit, data, json_format.MessageToJson(record))
+        written = {**json_format.MessageToDict(record), CALL: request_id.current.get()}
+        await self._in_thread(self._spool.commit, data, json.dumps(written, ensure_ascii=False))
         if delivery is Delivery.REJECTED:
             await self._in_thread(self._reject, data)
             return delivery
@@ -154,7 +162,8 @@ class Outbox(Generic[Record]):
 
     async def _read_and_offer(self, data: Path) -> Delivery:
         try:
-            record = self._parsed(await self._in_thread(self._spool.metadata, data))
+            record, call = self._parsed(await self._in_thread(self._spool.metadata, data))
+            request_id.current.set(call)
             return await self._offer(data, record, DELIVERY_SECONDS)
         except (ValueError, FileNotFoundError) as error:
             log.error("%s is set aside: it cannot be read: %s", data, error)
@@ -163,11 +172,15 @@ class Outbox(Generic[Record]):
             log.error("%s waits on disk: it cannot be read now: %s", data, cause(error))
             return Delivery.PENDING
 
-    def _parsed(self, metadata: bytes) -> Record:
-        """The record; ValueError, whatever is wrong with it."""
+    def _parsed(self, metadata: bytes) -> tuple[Record, str]:
+        """The record, and the request id of its call, empty in the spools of earlier versions; ValueError, whatever is
+        wrong with it.
+        """
         try:
-            return json_format.Parse(metadata.decode(), self._record_type(), ignore_unknown_fields=True)
-        except (json_format.ParseError, UnicodeDecodeError, RecursionError, TypeError) as error:
+            written = json.loads(metadata.decode())
+            call = str(written.pop(CALL, ""))
+            return json_format.ParseDict(written, self._record_type(), ignore_unknown_fields=True), call
+        except (json_format.ParseError, ValueError, RecursionError, TypeError, AttributeError) as error:
             raise ValueError(str(error) or type(error).__name__) from error
 
     def _reject(self, data: Path) -> None:

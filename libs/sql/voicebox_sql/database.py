@@ -3,11 +3,12 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
-from sqlalchemy import func, select, table
+from prometheus_client import CollectorRegistry
+from sqlalchemy import QueuePool, func, select, table
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
@@ -17,6 +18,7 @@ from voicebox_kit.shielded import shielded
 
 from . import postgres, sqlite
 from .errors import BROKEN, broken, connecting, is_conflict, translated
+from .metrics import DatabaseMetrics
 from .migrations import Migrations
 from .reserve import Reserve, no_space_to_delete
 
@@ -68,15 +70,25 @@ class Database:
         self._commits = commits
         self._reserve = reserve
         self._broken: Unavailable | None = None
+        self._metrics: DatabaseMetrics | None = None
+
+    def measure(self, registry: CollectorRegistry) -> None:
+        """Time what happens from now on, for Prometheus."""
+        pool = self._readers.pool  # on PostgreSQL that of the writers, too
+        self._metrics = DatabaseMetrics(registry, lambda: pool.checkedout() if isinstance(pool, QueuePool) else 0)
+
+    def _timed(self, work: str) -> AbstractContextManager[object]:
+        return self._metrics.timed(work) if self._metrics else nullcontext()
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncSession]:
         """A session that only reads, all from one moment. Raises Unavailable when the database does not answer."""
         try:
             async with AsyncSession(self._readers, expire_on_commit=False) as session:
-                with connecting():
+                with connecting(), self._timed("connect"):
                     await session.connection()
-                yield session
+                with self._timed("read"):
+                    yield session
         except Exception as error:
             raise self._translated(error) from error
 
@@ -87,7 +99,8 @@ class Database:
         For many short statements this is faster than `reading`. Raises Unavailable when the database does not answer.
         """
         try:
-            return await self._reads.run(work)
+            with self._timed("read"):
+                return await self._reads.run(work)
         except Exception as error:
             raise self._translated(error) from error
 
@@ -144,7 +157,8 @@ class Database:
     async def _write(self, work: Work[T]) -> T:
         for attempt in range(ATTEMPTS):
             try:
-                answer: T = await self._commits.run(work)
+                with self._timed("write"):
+                    answer: T = await self._commits.run(work)
             except Exception as error:
                 if not is_conflict(error) or attempt == ATTEMPTS - 1:
                     raise self._translated(error) from error

@@ -68,6 +68,7 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
         open_channel(settings.jobs_address, authentication) as jobs,
     ):
         registry = CollectorRegistry()
+        database.measure(registry)
         background, ledger = Background(registry), Ledger(WorkStore(database), LimitStore(database), now_us)
         retention = Retention(RetentionStore(database), settings.usage_days, now_us)
         optional = (Conversion(conversion), Jobs(jobs))

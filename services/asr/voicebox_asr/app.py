@@ -31,6 +31,7 @@ from voicebox_kit.server import Service, Serving, serving
 from voicebox_metering.meter import open_meter
 from voicebox_models.adapters.registry import Adapters, adaptable, now
 from voicebox_models.choosing import Chosen, choose
+from voicebox_models.device_leases.serving import ServingLeases
 from voicebox_models.engine import Setup
 from voicebox_models.models import Models
 from voicebox_models.servicer import MODEL_SERVICE, ModelServicer
@@ -48,6 +49,7 @@ from .compat.riva.servicer import RIVA_SERVICE, RivaRecognitionServicer
 from .diarization.speaker_encoder import SpeakerEngine
 from .engine import Engine
 from .peers.catalog import Catalog, TranscriptionOutbox
+from .peers.replicas import open_replicas
 from .recognition.files import FILE_LIMITS, FileRecognizer
 from .recognition.recognizer import Recognizer
 from .records.recorder import Records
@@ -116,12 +118,14 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
             registry,
             settings.model_limits,
             missing=chosen.missing,
+            leases=ServingLeases(settings.sharing, "asr", registry, settings.device_bytes),
         )
         authentication = settings.authentication.open()
         spool = open_spool(settings.spool, settings.spool_bytes)
         async with (
             models.running(background),
             open_channel(settings.catalog_address, authentication, CHANNEL_OPTIONS) as channel,
+            open_replicas(settings.replicas, authentication) as replicas,
             open_decoder() as decoder,
             open_meter("asr", settings.metering, authentication, registry, background, record_executor) as meter,
         ):
@@ -152,7 +156,7 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
                     GoogleSpeechV1Servicer(call, speech, operations, settings.idle_seconds),
                     GoogleSpeechV1Servicer(call, speech, operations, settings.idle_seconds, is_beta=True),
                     GoogleSpeechV2Servicer(call, speech, operations, settings.idle_seconds),
-                    GoogleOperationsServicer(operations),
+                    GoogleOperationsServicer(operations, replicas),
                     ModelServicer(models, meter.work, adapters=adapters),
                 ),
                 load=load,

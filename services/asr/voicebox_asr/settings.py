@@ -10,6 +10,7 @@ from voicebox_kit.authentication import AuthenticationSettings
 from voicebox_kit.server import grace_seconds
 from voicebox_metering.meter import MeterSettings
 from voicebox_models.choosing import AUTO, EngineSettings
+from voicebox_models.device_leases.settings import Sharing
 from voicebox_models.hub import Hub
 from voicebox_models.residency import MemoryLimits
 from voicebox_models.settings import hub, models_folder, packaged
@@ -21,10 +22,15 @@ class Settings:
 
     address: str
     metrics_address: str
+    replicas: str
+    """Where all replicas of asr are, this one among them; empty where it is alone."""
     catalog_address: str
     grace_seconds: float
     engines: EngineSettings
     device: str
+    device_bytes: int
+    """What the service takes of its device's memory, where that is more than its models say."""
+    sharing: Sharing
     compute_type: str
     threads: int
     """0 leaves it to the engine and the machine."""
@@ -48,6 +54,7 @@ class Settings:
         return cls(
             address=variables.address(env, "ASR_ADDRESS", "127.0.0.1:50052"),
             metrics_address=variables.address(env, "ASR_METRICS_ADDRESS", "127.0.0.1:9092"),
+            replicas=variables.peer(env, "ASR_REPLICAS", "127.0.0.1:50052") if env.get("ASR_REPLICAS") else "",
             catalog_address=variables.peer(env, "CATALOG_ADDRESS", "127.0.0.1:50053"),
             grace_seconds=grace_seconds(env),
             engines=EngineSettings(
@@ -56,6 +63,8 @@ class Settings:
                 model=variables.text(env, "ASR_MODEL", ""),
             ),
             device=variables.text(env, "ASR_DEVICE", AUTO),
+            device_bytes=variables.integer(env, "ASR_DEVICE_BYTES", 0, 0, 1 << 50),
+            sharing=Sharing.read(env),
             compute_type=variables.text(env, "ASR_COMPUTE_TYPE", AUTO),
             threads=0
             if variables.text(env, "ASR_THREADS", AUTO) == AUTO

@@ -62,16 +62,17 @@ def addresses(env: Mapping[str, str]) -> Mapping[str, str]:
 @asynccontextmanager
 async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
     """The catalog service, serving until the block ends."""
-    settings = Settings.read(env)
-    with _folder(settings), open_blobs(settings.blob_url, settings.s3, settings.folder, BLOB_URL) as stored:
-        blobs = VerifiedBlobs(stored)
-        authentication, registry = settings.authentication.open(), CollectorRegistry()
+    settings, registry = Settings.read(env), CollectorRegistry()
+    opened = open_blobs(settings.blob_url, settings.s3, settings.folder, BLOB_URL, registry=registry)
+    with _folder(settings), opened as stored:
+        blobs, authentication = VerifiedBlobs(stored), settings.authentication.open()
         background = Background(registry)
         async with (
             open_database(settings.database_url, settings.pool) as database,
             _open_decoder() as decoder,
             open_follow(settings.accounts_address, authentication, background) as follow,
         ):
+            database.measure(registry)
             await store_copy.refuse_unfinished(database)
             service = _service(settings, blobs, database, decoder, registry, background)
             audit = AuditLog(settings.audit, registry) if authentication.is_on else None

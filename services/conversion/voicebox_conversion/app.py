@@ -21,6 +21,7 @@ from voicebox_kit.permits import Permits
 from voicebox_kit.server import Service, Serving, serving
 from voicebox_metering.meter import open_meter
 from voicebox_models.choosing import Chosen, choose
+from voicebox_models.device_leases.serving import ServingLeases
 from voicebox_models.engine import Setup
 from voicebox_models.models import Models
 from voicebox_models.servicer import MODEL_SERVICE, ModelServicer
@@ -71,7 +72,7 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
     streams = settings.streams or chosen.concurrency(chosen.default.engine)
     with (
         _folder(settings),
-        open_blobs(settings.blob_url, settings.s3, settings.folder, BLOB_URL) as stored,
+        open_blobs(settings.blob_url, settings.s3, settings.folder, BLOB_URL, registry=registry) as stored,
         ThreadPoolExecutor(streams + 2, thread_name_prefix="conversion") as executor,
         ThreadPoolExecutor(4, "models") as model_executor,
     ):
@@ -84,6 +85,7 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
             registry,
             settings.model_limits,
             missing=chosen.missing,
+            leases=ServingLeases(settings.sharing, "conversion", registry, settings.device_bytes),
         )
         authentication = settings.authentication.open()
         async with (
@@ -93,6 +95,7 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
             open_decoder() as decoder,
             open_meter("conversion", settings.metering, authentication, registry, background, model_executor) as meter,
         ):
+            database.measure(registry)
             store = VoiceModelStore(database)
             voices = VoiceResolver(
                 models,

@@ -10,6 +10,7 @@ from voicebox_kit.authentication import AuthenticationSettings
 from voicebox_kit.server import grace_seconds
 from voicebox_metering.meter import MeterSettings
 from voicebox_models.choosing import AUTO, EngineSettings
+from voicebox_models.device_leases.settings import Sharing
 from voicebox_models.hub import Hub
 from voicebox_models.residency import MemoryLimits
 from voicebox_models.settings import hub, models_folder, packaged
@@ -28,6 +29,9 @@ class Settings:
     grace_seconds: float
     engines: EngineSettings
     device: str
+    device_bytes: int
+    """What the service takes of its device's memory, where that is more than its models say."""
+    sharing: Sharing
     models_folder: Path
     packaged: bool
     hub: Hub
@@ -59,6 +63,8 @@ class Settings:
             grace_seconds=grace_seconds(env),
             engines=EngineSettings(engine=variables.text(env, "CONVERSION_ENGINE", AUTO)),
             device=variables.text(env, "CONVERSION_DEVICE", AUTO),
+            device_bytes=variables.integer(env, "CONVERSION_DEVICE_BYTES", 0, 0, 1 << 50),
+            sharing=Sharing.read(env),
             models_folder=models_folder(env),
             packaged=packaged(env),
             hub=hub(env),

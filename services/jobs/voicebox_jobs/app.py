@@ -15,9 +15,7 @@ from voicebox_audio.errors import DecoderUnavailable
 from voicebox_blobs.blobs import Blobs
 from voicebox_blobs.stores import open_blobs
 from voicebox_kit.audit import AuditLog
-from voicebox_kit.authentication import Authentication
 from voicebox_kit.background import Background
-from voicebox_kit.channels import open_channel
 from voicebox_kit.errors import StartError
 from voicebox_kit.folders import own_folder
 from voicebox_kit.permits import Permits
@@ -35,7 +33,7 @@ from .api.watchers import Watchers
 from .api.watching import Watching
 from .inputs.check import Checker
 from .job_type import installed_types
-from .peers.accounts import Accounts
+from .peers.accounts import Accounts, open_accounts
 from .settings import BLOB_URL, Settings
 from .store.events import EventStore
 from .store.executors import ExecutorStore
@@ -62,18 +60,18 @@ def addresses(env: Mapping[str, str]) -> Mapping[str, str]:
 @asynccontextmanager
 async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
     """The jobs service with its worker, serving until the block ends."""
-    settings = Settings.read(env)
+    settings, registry = Settings.read(env), CollectorRegistry()
     with (
         own_folder(settings.folder, "jobs"),
-        open_blobs(settings.blob_url, settings.s3, settings.folder, BLOB_URL, alone=False) as blobs,
+        open_blobs(settings.blob_url, settings.s3, settings.folder, BLOB_URL, alone=False, registry=registry) as blobs,
     ):
-        authentication, registry = settings.authentication.open(), CollectorRegistry()
-        background = Background(registry)
+        authentication, background = settings.authentication.open(), Background(registry)
         async with AsyncExitStack() as stack:
             enter = stack.enter_async_context
             database = await enter(open_database(settings.database_url, settings.pool))
+            database.measure(registry)
             decoder = await enter(_open_decoder())
-            accounts = await enter(_open_accounts(settings, authentication))
+            accounts = await enter(open_accounts(settings.peers.accounts, authentication))
             watchers = Watchers(EventStore(database))
             worker = WorkerProcess(env, ExecutorStore(database, round(settings.lease_seconds * 1e6), now_us))
             service = _service(settings, blobs, database, decoder, accounts, watchers, worker, registry)
@@ -103,9 +101,10 @@ def _service(
     registry: CollectorRegistry,
 ) -> Service:
     retention_us, types = settings.retention_days * DAY_US, installed_types()
+    sharing = settings.device_settings.sharing
     jobs = JobStore(database, now_us)
     servicer = JobServicer(
-        Jobs(jobs, blobs, types, settings.devices, accounts, retention_us, worker.nudge),
+        Jobs(jobs, blobs, types, settings.devices, sharing, accounts, retention_us, worker.nudge),
         Inputs(
             InputStore(database, now_us),
             blobs,
@@ -114,7 +113,7 @@ def _service(
             settings.max_input_bytes,
             retention_us,
         ),
-        Watching(jobs, watchers),
+        Watching(jobs, EventStore(database), watchers),
         Owners(Upkeep(database, now_us), blobs),
         jobs,
         blobs,
@@ -137,15 +136,6 @@ async def _open_decoder() -> AsyncIterator[Decoder]:
             yield decoder
     except DecoderUnavailable as error:
         raise StartError(error.sentence) from error
-
-
-@asynccontextmanager
-async def _open_accounts(settings: Settings, authentication: Authentication) -> AsyncIterator[Accounts | None]:
-    if not authentication.is_on:
-        yield None
-        return
-    async with open_channel(settings.peers.accounts, authentication) as channel:
-        yield Accounts(channel)
 
 
 async def _sweep(settings: Settings, database: Database, blobs: Blobs) -> None:

@@ -9,6 +9,7 @@ from voicebox_blobs.blobs import Blobs
 from voicebox_kit import plugins
 from voicebox_kit.errors import StartError
 
+from .devices.devices import JobDevice
 from .state import Outcome, State
 
 if TYPE_CHECKING:
@@ -23,24 +24,29 @@ Request = Mapping[str, Any]
 
 
 class Report(Protocol):
-    """Says how far a step is, from 0 to 1, and what it does now. What comes more often than each second is dropped."""
+    """Says how far a step is, from 0 to 1, and what it does now. What comes more often than each second is dropped, but
+    not what comes without a fraction: it is as far as it was, and has to wait or goes on.
+    """
 
-    async def __call__(self, fraction: float, stage: str = "") -> None: ...
+    async def __call__(self, fraction: float | None, stage: str = "") -> None: ...
 
 
 @dataclass(frozen=True)
 class Work:
-    """What a step works with. `completed` has what earlier steps left, by their names; `folder` is the job's own, and
-    is there again when the step is run again on this machine.
+    """What a step works with. `step` is its name; `completed` has what earlier steps left, by their names; `folder` is
+    the job's own, and is there again when the step is run again on this machine. `device` is to be held by what works
+    on it.
     """
 
     job: "Job"
+    step: str
     completed: Mapping[str, Mapping[str, Any]]
     runs: "RunStore"
     blobs: Blobs
     peers: "Peers"
     folder: Path
     report: Report
+    device: JobDevice
 
     @property
     def request(self) -> Request:

@@ -10,6 +10,10 @@ MAX_DEATHS = 4
 """A job that ended its process so often is not tried any more."""
 
 
+MAX_WARNINGS = 100
+"""Of a job."""
+
+
 class State(IntEnum):
     """The states of a job, by their numbers in the contract."""
 
@@ -51,6 +55,39 @@ class Progress:
     stage: str = ""
 
 
+class UsageKind(IntEnum):
+    """Kinds of work that jobs do themselves, by their numbers in the contract of accounts."""
+
+    TRAINING = 5
+    DATASET = 6
+
+
+@dataclass(frozen=True)
+class Used:
+    """What a step used. `model` is `{engine}/{model}`, or an engine."""
+
+    kind: UsageKind
+    audio_seconds: float
+    model: str = ""
+
+
+@dataclass(frozen=True)
+class Counted:
+    """What counts for a job's owner, and for the key that created the job; `work_id` is the same for a step however
+    often it was run.
+    """
+
+    work_id: str
+    job_id: str
+    owner: str
+    key: str
+    kind: int
+    model: str
+    audio_ms: int
+    compute_ms: int
+    end_us: int
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What a step leaves behind for those after it, and what the job has to say of it."""
@@ -59,6 +96,8 @@ class Outcome:
     outputs: dict[str, str] = field(default_factory=dict)
     """What the job made, by what it is."""
     warnings: tuple[str, ...] = ()
+    used: Used | None = None
+    """What counts for the owner, beside what other services count themselves."""
 
 
 def failure_of(error: Exception) -> Failure:

@@ -31,6 +31,7 @@ from voicebox_kit.server import MAX_MESSAGE_BYTES, Service, Serving, serving
 from voicebox_metering.meter import open_meter
 from voicebox_models.adapters.registry import Adapters, adaptable, now
 from voicebox_models.choosing import Chosen, choose
+from voicebox_models.device_leases.serving import ServingLeases
 from voicebox_models.engine import Setup
 from voicebox_models.models import Models
 from voicebox_models.servicer import MODEL_SERVICE, ModelServicer
@@ -119,6 +120,7 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
             registry,
             settings.model_limits,
             missing=chosen.missing,
+            leases=ServingLeases(settings.sharing, "tts", registry, settings.device_bytes),
         )
         authentication = settings.authentication.open()
         spool, background = open_spool(settings.spool, settings.spool_bytes), Background(registry)
@@ -127,7 +129,7 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
             open_channel(settings.catalog_address, authentication, CHANNEL_OPTIONS) as channel,
             open_channel(settings.asr_address, authentication, CHANNEL_OPTIONS) as asr_channel,
             open_decoder() as decoder,
-            _open_shared_prompts(settings) as shared,
+            _open_shared_prompts(settings, registry) as shared,
             open_meter("tts", settings.metering, authentication, registry, background, executor) as meter,
         ):
             catalog = Catalog(channel)
@@ -189,12 +191,13 @@ async def open_service(env: Mapping[str, str]) -> AsyncIterator[Serving]:
 
 
 @asynccontextmanager
-async def _open_shared_prompts(settings: Settings) -> AsyncIterator[SharedPrompts | None]:
+async def _open_shared_prompts(settings: Settings, registry: CollectorRegistry) -> AsyncIterator[SharedPrompts | None]:
     if not settings.prompt_store:
         yield None
         return
     scratch = Path(tempfile.gettempdir())
-    with open_blobs(settings.prompt_store, settings.s3, scratch, PROMPT_STORE, alone=False) as blobs:
+    opened = open_blobs(settings.prompt_store, settings.s3, scratch, PROMPT_STORE, alone=False, registry=registry)
+    with opened as blobs:
         shared = SharedPrompts(blobs)
         try:
             yield shared

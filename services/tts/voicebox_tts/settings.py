@@ -11,6 +11,7 @@ from voicebox_kit.errors import StartError
 from voicebox_kit.server import grace_seconds
 from voicebox_metering.meter import MeterSettings
 from voicebox_models.choosing import AUTO, EngineSettings
+from voicebox_models.device_leases.settings import Sharing
 from voicebox_models.hub import Hub
 from voicebox_models.residency import MemoryLimits
 from voicebox_models.settings import accepted_licences, hub, models_folder, packaged
@@ -32,6 +33,9 @@ class Settings:
     grace_seconds: float
     engines: EngineSettings
     device: str
+    device_bytes: int
+    """What the service takes of its device's memory, where that is more than its models say."""
+    sharing: Sharing
     compute_type: str
     models_folder: Path
     packaged: bool
@@ -81,6 +85,8 @@ class Settings:
                 model=variables.text(env, "TTS_MODEL", ""),
             ),
             device=variables.text(env, "TTS_DEVICE", AUTO),
+            device_bytes=variables.integer(env, "TTS_DEVICE_BYTES", 0, 0, 1 << 50),
+            sharing=Sharing.read(env),
             compute_type=variables.text(env, "TTS_COMPUTE_TYPE", AUTO),
             models_folder=models_folder(env),
             packaged=packaged(env),

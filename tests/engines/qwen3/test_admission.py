@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import pytest
-from voicebox_tts.engines.qwen3.scheduler.admission import FRAME_SECONDS, STALE_SECONDS, Admission
+from voicebox_tts.engines.codec_models.scheduler.admission import FRAME_SECONDS, STALE_SECONDS, Admission
 
 
 @dataclass

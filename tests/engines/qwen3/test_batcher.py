@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from voicebox_kit.errors import Exhausted, Unavailable
-from voicebox_tts.engines.qwen3.scheduler import batcher as batching
-from voicebox_tts.engines.qwen3.scheduler import stream as stream_module
-from voicebox_tts.engines.qwen3.scheduler.admission import Admission
-from voicebox_tts.engines.qwen3.scheduler.batcher import Batcher, GenerationRequest
-from voicebox_tts.engines.qwen3.scheduler.chunk_sizes import ChunkSizes
-from voicebox_tts.engines.qwen3.scheduler.stream import MAX_CHUNKS, FrameChunk, Stream
+from voicebox_tts.engines.codec_models.scheduler import batcher as batching
+from voicebox_tts.engines.codec_models.scheduler import stream as stream_module
+from voicebox_tts.engines.codec_models.scheduler.admission import Admission
+from voicebox_tts.engines.codec_models.scheduler.batcher import Batcher, GenerationRequest
+from voicebox_tts.engines.codec_models.scheduler.chunk_sizes import ChunkSizes
+from voicebox_tts.engines.codec_models.scheduler.stream import MAX_CHUNKS, FrameChunk, Stream
 
 SAMPLES = 4
 """Of a frame, here."""
@@ -73,6 +73,8 @@ class Sound:
     states: list[float] = field(default_factory=lambda: [0.0] * 8)
     calls: list[tuple[int, int]] = field(default_factory=list)
     before: Callable[[Sequence[int]], None] = lambda rows: None
+    rests: dict[int, NDArray[np.float32]] = field(default_factory=dict)
+    """What is left of a row when its frames end."""
 
     def begin(self, row: int, state: Any) -> None:
         self.states[row] = state or 0.0
@@ -82,6 +84,9 @@ class Sound:
         self.calls.append((codes.shape[0], codes.shape[1]))
         begun = np.array([self.states[row] for row in rows], np.float32)[:, None]
         return np.repeat(codes[:, :, 1].astype(np.float32) + begun, SAMPLES, axis=1)
+
+    def rest(self, row: int) -> NDArray[np.float32]:
+        return self.rests.pop(row, np.zeros(0, np.float32))
 
     def move(self, source: int, target: int) -> None:
         self.states[target] = self.states[source]
@@ -151,6 +156,36 @@ def test_the_limit_cuts_and_says_so(bench: Bench) -> None:
     bench.go()
     chunks = read(bench.submit(Text(1), max_frames=5))
     assert [(len(chunk.codes), chunk.cut) for chunk in chunks] == [(1, False), (2, False), (2, True)]
+
+
+@pytest.mark.parametrize(
+    ("frames", "limit", "sizes"), [(7, 1000, [1, 2, 4, 0]), (8, 1000, [1, 2, 4, 1]), (9, 7, [1, 2, 4])]
+)
+def test_what_waits_for_frames_after_the_last_comes_with_the_end(
+    bench: Bench, frames: int, limit: int, sizes: list[int]
+) -> None:
+    bench.sound.rests[0] = np.full(SAMPLES, 77, np.float32)
+    bench.go()
+    chunks = read(bench.submit(Text(1, frames=frames), max_frames=limit))
+    assert [len(chunk.codes) for chunk in chunks] == sizes
+    assert spoken(chunks) == [*range(min(frames, limit)), 77]
+    assert [chunk.cut for chunk in chunks] == [False] * (len(sizes) - 1) + [limit < frames]
+
+
+def test_without_memory_for_what_waits_the_newest_gives_way_and_nothing_is_lost(bench: Bench) -> None:
+    failures = [OutOfMemory()]
+
+    def rest(row: int) -> NDArray[np.float32]:
+        if failures:
+            raise failures.pop()
+        return np.full(SAMPLES, 77, np.float32)
+
+    bench.sound.rest = rest
+    first, newest = bench.submit(Text(1, frames=4)), bench.submit(Text(2, frames=9))
+    bench.go()
+    assert spoken(read(first)) == [0, 1, 2, 3, 77]
+    with pytest.raises(Exhausted):
+        read(newest)
 
 
 def test_a_text_without_audio_ends(bench: Bench) -> None:

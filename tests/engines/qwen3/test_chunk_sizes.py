@@ -2,7 +2,7 @@
 
 import pytest
 from voicebox_kit.errors import StartError
-from voicebox_tts.engines.qwen3.scheduler.chunk_sizes import ChunkSizes
+from voicebox_tts.engines.codec_models.scheduler.chunk_sizes import ChunkSizes
 
 
 def test_the_last_size_stays() -> None:

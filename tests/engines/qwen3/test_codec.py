@@ -10,10 +10,10 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from voicebox_kit.errors import StartError
+from voicebox_tts.engines.codec_models.cuda_graphs import CapturedWork
 from voicebox_tts.engines.qwen3 import sizes
 from voicebox_tts.engines.qwen3.codec import config
 from voicebox_tts.engines.qwen3.codec.decoder import BatchedDecoder, CodecDecoder, CodecState, state_after
-from voicebox_tts.engines.qwen3.cuda_graphs import CapturedWork
 
 CPU = torch.device("cpu")
 EXACT = 1e-6

@@ -21,12 +21,12 @@ import torch
 from voicebox_kit.errors import Exhausted, InvalidField, NotFound, StartError, Unavailable
 from voicebox_models.engine import Setup
 from voicebox_tts.engine import Description, Reference, Samples, Speech, Style
-from voicebox_tts.engines.qwen3 import memory
+from voicebox_tts.engines.codec_models import memory
+from voicebox_tts.engines.codec_models.device import resolve_device
 from voicebox_tts.engines.qwen3.codec.states import CodecStateCache
-from voicebox_tts.engines.qwen3.device import resolve_device
 from voicebox_tts.engines.qwen3.engine import Qwen3Engine
 from voicebox_tts.engines.qwen3.family import family
-from voicebox_tts.engines.qwen3.scheduler.frame_generator import FrameGenerator
+from voicebox_tts.engines.qwen3.frame_generator import FrameGenerator
 
 PLAIN = Style()
 SENTENCE = "Four hours of steady work faced us, and then we went home."
@@ -409,7 +409,7 @@ def test_a_voices_state_is_computed_once_and_the_bytes_are_bounded() -> None:
 
 @pytest.mark.gpu
 def test_on_a_gpu_memory_is_measured_and_given_back(tiny_qwen3: Path) -> None:
-    device = resolve_device("cuda:0", "auto")
+    device = resolve_device("qwen3", "cuda:0", "auto")
     models = family(Setup("cuda:0", "auto", tiny_qwen3.parent))
     before = memory.reserved_bytes(device)
     for name in ("qwen3/custom-voice", "qwen3/voice-design"):

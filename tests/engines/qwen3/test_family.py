@@ -17,9 +17,9 @@ from voicebox_models.engine import NotInstalled, Progress, Report, Setup
 from voicebox_models.files import Downloadable
 from voicebox_models.hub import Hub
 from voicebox_tts.engine import Capability, Gender
-from voicebox_tts.engines.qwen3 import device
+from voicebox_tts.engines.codec_models import device
+from voicebox_tts.engines.codec_models.device import Gpu
 from voicebox_tts.engines.qwen3 import family as families
-from voicebox_tts.engines.qwen3.device import Gpu
 from voicebox_tts.engines.qwen3.engine import Qwen3Engine
 from voicebox_tts.engines.qwen3.family import Qwen3Family, family
 from voicebox_tts.engines.qwen3.published import KNOWN
@@ -211,7 +211,7 @@ def test_with_a_gpu_its_memory_decides(setup: Setup, gpus: Callable[..., None], 
 def test_numbers_are_those_that_the_device_counts_with_best(gpus: Callable[..., None]) -> None:
     gpus(Gpu(80 * GB, True), Gpu(16 * GB, False))
     chosen = {
-        (name, type_): device.resolve_device(name, type_).compute_type
+        (name, type_): device.resolve_device("qwen3", name, type_).compute_type
         for name in ("cpu", "auto", "cuda:1")
         for type_ in ("auto", "float16")
     }

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from voicebox_tts.engines.codec_models.config import SamplingParams
+from voicebox_tts.engines.codec_models.noise import SamplingNoise
+from voicebox_tts.engines.qwen3.frame_generator import FrameGenerator
 from voicebox_tts.engines.qwen3.model import config
-from voicebox_tts.engines.qwen3.model.config import SamplingParams
 from voicebox_tts.engines.qwen3.model.language_model import LanguageModel
 from voicebox_tts.engines.qwen3.model.prompt_layout import PromptEmbeddings, build_prompt
-from voicebox_tts.engines.qwen3.noise import SamplingNoise
-from voicebox_tts.engines.qwen3.scheduler.frame_generator import FrameGenerator
 
 from tests.support.qwen3_cases import CASES, MAX_FRAMES, SEED, Case
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from voicebox_tts.engines.qwen3.noise import SamplingNoise
+from voicebox_tts.engines.codec_models.noise import SamplingNoise
 
 SEEDS = st.integers(0, 2**32 - 1)
 

@@ -11,8 +11,9 @@ import soxr
 import torch
 from voicebox_kit.errors import InvalidField
 from voicebox_tts.engine import Reference
+from voicebox_tts.engines.codec_models.recordings import prepared, shortened
 from voicebox_tts.engines.qwen3.model import config
-from voicebox_tts.engines.qwen3.reference import Encoders, check_transcript, prepared, shortened
+from voicebox_tts.engines.qwen3.reference import Encoders, check_transcript
 from voicebox_tts.engines.qwen3.voice_prompt import Qwen3Prompt
 
 RATE_HZ = 24_000
@@ -116,7 +117,7 @@ def test_half_a_minute_of_speech_that_never_pauses_is_cut_all_the_same() -> None
 
 def test_what_is_prepared_stays_in_range(recorded) -> None:
     square = np.sign(recorded.samples)
-    made = prepared(square, recorded.sample_rate_hz)
+    made = prepared(square, recorded.sample_rate_hz, 24_000)
     assert made.dtype == np.float32
     assert np.abs(made).max() <= 1.0
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from voicebox_tts.engines.qwen3.runaway import Runaway, RunawayDetector, max_frames, usual_seconds
-from voicebox_tts.engines.qwen3.silence import AFTER_SECONDS, BEFORE_SECONDS, FADE_SECONDS, SilenceTrimmer
-from voicebox_tts.engines.qwen3.text import MAX_SECONDS, pieces
+from voicebox_tts.engines.codec_models.runaway import Runaway, RunawayDetector, max_frames, usual_seconds
+from voicebox_tts.engines.codec_models.silence import AFTER_SECONDS, BEFORE_SECONDS, FADE_SECONDS, SilenceTrimmer
+from voicebox_tts.engines.codec_models.text import MAX_SECONDS, pieces
 
 RATE_HZ = 24_000
 FRAME = 1920

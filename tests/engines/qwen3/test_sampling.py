@@ -5,8 +5,8 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from voicebox_tts.engines.qwen3.model.config import SamplingParams
-from voicebox_tts.engines.qwen3.model.sampling import apply_repetition_penalty, sample
+from voicebox_tts.engines.codec_models.config import SamplingParams
+from voicebox_tts.engines.codec_models.sampling import apply_repetition_penalty, sample
 
 CODES = 40
 

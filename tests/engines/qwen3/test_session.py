@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 from voicebox_tts.engine import Speech
-from voicebox_tts.engines.qwen3.scheduler.stream import FrameChunk
-from voicebox_tts.engines.qwen3.session import Qwen3Session
+from voicebox_tts.engines.codec_models.scheduler.stream import FrameChunk
+from voicebox_tts.engines.codec_models.session import CodecSession
 
 RATE_HZ = 24_000
 CODES = itertools.count(100)
@@ -55,7 +55,7 @@ def chunk(frames: int = 1, level: float = 0.1, *, first: int | None = None, cut:
 
 
 def speak(model: Model, *sentences: str, seed: int = 1) -> list[Speech]:
-    with closing(Qwen3Session(model.begin, seed)) as session:
+    with closing(CodecSession(model.begin, seed, RATE_HZ)) as session:
         return [speech for sentence in sentences for speech in session.speak(sentence)]
 
 
@@ -130,7 +130,7 @@ def test_what_was_recognised_already_is_cut_off_and_the_reason_reported(
 
 def test_closing_in_the_middle_closes_the_stream() -> None:
     model = Model([[chunk()] * 10])
-    speech = Qwen3Session(model.begin, 1).speak("Hello.")
+    speech = CodecSession(model.begin, 1, RATE_HZ).speak("Hello.")
     next(speech)
     speech.close()
     assert model.streams[0].closed

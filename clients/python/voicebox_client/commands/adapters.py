@@ -6,12 +6,13 @@ import click
 
 from voicebox_client import job_requests
 from voicebox_client.commands.answers import print_answer, print_deleted, print_written
-from voicebox_client.commands.job_progress import follow
+from voicebox_client.commands.job_progress import DEVICE_MEMORY, follow
 from voicebox_client.commands.jobs import upload
 from voicebox_client.commands.profile_files import FILE
 from voicebox_client.commands.train import pair
 from voicebox_client.connection import ModelHost
 from voicebox_client.output import as_json, print_json, print_table
+from voicebox_client.ranges import whole
 from voicebox_client.session import CommandSession, pass_session, working
 from voicebox_client.whole_file import whole_file
 
@@ -50,16 +51,34 @@ def list_(session: CommandSession) -> None:
 @click.option(
     "--option", "options", multiple=True, metavar="NAME=VALUE", help="An option of training, as in steps=500."
 )
+@DEVICE_MEMORY
+@click.option(
+    "--resume",
+    type=(str, whole(1)),
+    default=("", 0),
+    metavar="JOB STEP",
+    help="Go on from the checkpoint of this step of jobs/JOB. With --option steps=STEP it is only published.",
+)
 @click.option("--no-wait", is_flag=True, help="Only queue the job.")
 @pass_session
 def train(
-    session: CommandSession, dataset: str, base: str, name: str, consent: str, options: tuple[str, ...], no_wait: bool
+    session: CommandSession,
+    dataset: str,
+    base: str,
+    name: str,
+    consent: str,
+    options: tuple[str, ...],
+    device_memory: int,
+    resume: tuple[str, int],
+    no_wait: bool,
 ) -> None:
     """Train an adapter on DATASET: a zip file, or jobs/JOB, a job that prepared one."""
     given = dict(pair(option) for option in options)
     with session.client() as client:
         source = dataset if dataset.startswith("jobs/") else upload(client, dataset)
-        job = client.create_job(job_requests.train_adapter(name, consent, source, base, given))
+        asked = job_requests.train_adapter(name, consent, source, base, given, *resume)
+        asked.device_memory_bytes = device_memory
+        job = client.create_job(asked)
         if not no_wait:
             job = follow(session, client, job)
     if session.json:

@@ -9,6 +9,7 @@ from voicebox_client.client import Client
 from voicebox_client.errors import VoiceboxClientError
 from voicebox_client.job_requests import ENDED, state_name
 from voicebox_client.output import as_json, print_json, seconds
+from voicebox_client.ranges import whole
 from voicebox_client.session import CommandSession, progress
 
 BAR_CHARACTERS = 30
@@ -16,6 +17,13 @@ PAUSE_SECONDS = 1.0
 LOST = ("NO_ANSWER", "CONNECTION_LOST", "UNAVAILABLE", "UPSTREAM", "STREAM_CUT_SHORT")
 MAX_PAUSES = 600
 """A server that is away for longer is not waited for."""
+DEVICE_MEMORY = click.option(
+    "--device-memory",
+    type=whole(0),
+    default=0,
+    metavar="BYTES",
+    help="What the training takes of a GPU that it shares. Default: all of it.",
+)
 
 
 def events(session: CommandSession, client: Client, name: str, after: int = 0) -> Iterator[jobs_pb2.JobEvent]:

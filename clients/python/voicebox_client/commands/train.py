@@ -3,7 +3,7 @@
 import click
 
 from voicebox_client import job_requests
-from voicebox_client.commands.job_progress import follow
+from voicebox_client.commands.job_progress import DEVICE_MEMORY, follow
 from voicebox_client.commands.jobs import FILES, upload
 from voicebox_client.output import as_json, print_json
 from voicebox_client.session import CommandSession, pass_session
@@ -16,6 +16,7 @@ from voicebox_client.session import CommandSession, pass_session
 @click.option("--profile", default="", help="In place of files: the samples of a profile.")
 @click.option("--engine", default="", help="Which engine is trained. Default: world.")
 @click.option("--option", "options", multiple=True, metavar="NAME=VALUE", help="An option of the engine.")
+@DEVICE_MEMORY
 @click.option("--no-wait", is_flag=True, help="Only queue the job.")
 @pass_session
 def command(
@@ -26,13 +27,16 @@ def command(
     profile: str,
     engine: str,
     options: tuple[str, ...],
+    device_memory: int,
     no_wait: bool,
 ) -> None:
     """Make a voice model of recordings."""
     given = dict(pair(option) for option in options)
     with session.client() as client:
         inputs = [upload(client, file) for file in files]
-        job = client.create_job(job_requests.train_voice(name, consent, inputs, profile, engine, given))
+        asked = job_requests.train_voice(name, consent, inputs, profile, engine, given)
+        asked.device_memory_bytes = device_memory
+        job = client.create_job(asked)
         if not no_wait:
             job = follow(session, client, job)
     if session.json:

@@ -28,7 +28,7 @@ def command(
     if session.json:
         print_list("rows", rows)
         return
-    header = (*(name.upper() for name in by), "WORK", "CHARACTERS", "AUDIO")
+    header = (*(name.upper() for name in by), "WORK", "CHARACTERS", "AUDIO", "COMPUTE")
     print_table(header, [(*(_group(row, name) for name in by), *_amounts(row)) for row in rows])
 
 
@@ -39,4 +39,5 @@ def _group(row: accounts_pb2.UsageRow, name: UsageGroup) -> str:
 
 
 def _amounts(row: accounts_pb2.UsageRow) -> tuple[str, ...]:
-    return (str(row.work_count), str(row.amounts.characters), f"{row.amounts.audio_ms / 1000:.1f} s")
+    seconds = (f"{ms / 1000:.1f} s" for ms in (row.amounts.audio_ms, row.amounts.compute_ms))
+    return (str(row.work_count), str(row.amounts.characters), *seconds)

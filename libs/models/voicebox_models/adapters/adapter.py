@@ -4,7 +4,7 @@ Two tensors change one matrix of the base model, (out, in): `{matrix}.lora_A`, (
 rank); `scale * B @ A` is added to it. What an engine needs besides has a name without these endings.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -38,10 +38,18 @@ class Adapter:
             raise StartError(f"The adapter in {self.folder} cannot be used: {sentence}")
         return read
 
-    def delta(self, matrix: str) -> NDArray[np.float32] | None:
-        """What is added to a matrix of the base, (out, in); None where it stays as it is."""
+    def delta(self, matrix: str, shape: Sequence[int]) -> NDArray[np.float32] | None:
+        """What is added to a matrix of the base, whose shape is (out, in); None where it stays as it is.
+
+        StartError for a base of another size, before anything is computed: the product of two matrices of a small file
+        may have no room in memory.
+        """
         down, up = self.tensors.get(matrix + DOWN), self.tensors.get(matrix + UP)
-        return None if down is None or up is None else np.float32(self.manifest.scale) * (up @ down)
+        if down is None or up is None:
+            return None
+        if (len(up), down.shape[1]) != tuple(shape):
+            raise StartError(f"The adapter in {self.folder} is for another size of model than its base.")
+        return np.float32(self.manifest.scale) * (up @ down)
 
     @property
     def matrices(self) -> frozenset[str]:

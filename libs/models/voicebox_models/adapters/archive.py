@@ -1,6 +1,5 @@
 """`.voicebox-adapter` files: a zip file of a manifest and a safetensors file, and nothing else."""
 
-import asyncio
 import hashlib
 import os
 from collections.abc import AsyncIterator
@@ -10,6 +9,7 @@ from typing import IO
 
 from voicebox_blobs.archives.zip_reader import ZipReader, refused
 from voicebox_blobs.archives.zip_writer import Entry, zipped
+from voicebox_blobs.blocks import of_file
 
 from . import tensors
 from .adapter import TENSORS, problem
@@ -20,7 +20,6 @@ MAX_ARCHIVE_BYTES = 2 << 30
 CONTENT_TYPE = "application/zip"
 ARCHIVED = datetime(1980, 1, 1, tzinfo=UTC)
 """The time of the files in an archive: the same adapter gives the same bytes."""
-READ_BYTES = 1 << 18
 
 
 def unpack(file: IO[bytes], folder: Path) -> Manifest:
@@ -67,10 +66,4 @@ async def packed(folder: Path) -> AsyncIterator[bytes]:
 
 async def _entries(folder: Path) -> AsyncIterator[Entry]:
     for name in (FILE, TENSORS):
-        yield Entry(name, _blocks(folder / name), ARCHIVED)
-
-
-async def _blocks(path: Path) -> AsyncIterator[bytes]:
-    with path.open("rb") as file:
-        while block := await asyncio.to_thread(file.read, READ_BYTES):
-            yield block
+        yield Entry(name, of_file(folder / name), ARCHIVED)

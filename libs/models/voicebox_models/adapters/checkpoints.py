@@ -14,6 +14,8 @@ from .tensors import Tensors
 
 STATE, NUMBERS = "state.safetensors", "numbers.json"
 PARTIAL = ".partial"
+PAUSE = "pause"
+"""What a training left that gave way to calls, between two checkpoints."""
 
 
 @dataclass(frozen=True)
@@ -49,27 +51,42 @@ class Checkpoints:
         found = sorted(path for path in self._folder.iterdir() if path.is_dir() and path.name.isdecimal())
         return [Numbers(**json.loads((path / NUMBERS).read_text())) for path in found]
 
-    def state(self, step: int) -> Tensors:
-        """What training goes on from."""
-        return tensors.read(self.folder(step) / STATE)
+    def newest(self) -> tuple[Tensors, Sequence[float]] | None:
+        """What training goes on from, with the loss of each step before: the last checkpoint, or a later pause."""
+        found = [(len(numbers.losses), self.folder(numbers.step), numbers.losses) for numbers in self.all()[-1:]]
+        pause = self._folder / PAUSE
+        if pause.is_dir():
+            losses = json.loads((pause / NUMBERS).read_text())
+            found.append((len(losses), pause, losses))
+        if not found:
+            return None
+        _, folder, losses = max(found, key=lambda each: each[0])
+        return tensors.read(folder / STATE), losses
 
     def begin(self, step: int) -> Path:
         """An empty folder for the files of a new checkpoint."""
-        partial = self._folder / f"{step:06d}{PARTIAL}"
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir()
-        return partial
+        return self._empty(f"{step:06d}{PARTIAL}")
+
+    def pause(self, state: Tensors, losses: Sequence[float]) -> None:
+        """Write down what training goes on from, without measuring anything; on the disk when this returns."""
+        partial = self._empty(f"{PAUSE}{PARTIAL}")
+        _write(partial, state, list(losses))
+        shutil.rmtree(self._folder / PAUSE, ignore_errors=True)
+        partial.rename(self._folder / PAUSE)
+        sync_path(self._folder)
 
     def complete(self, partial: Path, state: Tensors, numbers: Numbers) -> None:
         """The folder becomes a checkpoint, on the disk when this returns."""
-        tensors.write(partial / STATE, state)
-        with (partial / NUMBERS).open("w") as file:
-            json.dump(asdict(numbers), file)
-            file.flush()
-            os.fsync(file.fileno())
-        sync_path(partial)
-        partial.rename(self.folder(numbers.step))
+        _write(partial, state, asdict(numbers))
+        self.settle(partial, numbers.step)
+
+    def settle(self, partial: Path, step: int) -> None:
+        """As `complete`, of a folder in which everything is."""
+        for path in (*partial.iterdir(), partial):
+            sync_path(path)
+        partial.rename(self.folder(step))
         sync_path(self._folder)
+        shutil.rmtree(self._folder / PAUSE, ignore_errors=True)
 
     def drop(self, keep: int, also: int) -> None:
         """Remove all but the newest `keep`, the best, and the one of the step `also`."""
@@ -78,6 +95,21 @@ class Checkpoints:
         for numbers in known:
             if numbers.step not in kept:
                 shutil.rmtree(self.folder(numbers.step))
+
+    def _empty(self, name: str) -> Path:
+        folder = self._folder / name
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        return folder
+
+
+def _write(folder: Path, state: Tensors, numbers: object) -> None:
+    tensors.write(folder / STATE, state)
+    with (folder / NUMBERS).open("w") as file:
+        json.dump(numbers, file)
+        file.flush()
+        os.fsync(file.fileno())
+    sync_path(folder)
 
 
 def best(known: Sequence[Numbers]) -> Numbers:

@@ -1,5 +1,6 @@
 """A data set in a folder: `dataset.jsonl`, a line of JSON with `audio` and `text` for each clip, and WAV files."""
 
+import io
 import json
 import wave
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ FILE = "dataset.jsonl"
 MAX_CLIPS = 100_000
 MAX_SECONDS = 30.0
 MAX_CHARACTERS = 2_000
+MAX_LINE_BYTES = 64 * 1024
 HELD_OUT_EVERY = 10
 """One clip of so many is never trained on."""
 MIN_CLIPS = 5
@@ -73,9 +75,11 @@ def read(folder: Path) -> Dataset:
 def lines(content: bytes) -> list[tuple[str, str]]:
     """The path of each clip's audio within the data set, and its text. InvalidField("dataset") for another form."""
     found: list[tuple[str, str]] = []
-    for number, line in enumerate(content.splitlines(), 1):
+    for number, line in enumerate(io.BytesIO(content), 1):  # one at a time: there may be a hundred million empty ones
         if line.strip():
             found.append(_line(line, number))
+        if len(found) > MAX_CLIPS:
+            break
     if not 0 < len(found) <= MAX_CLIPS or len({name for name, _ in found}) != len(found):
         raise refused(f"{FILE} must have 1 to {MAX_CLIPS} lines, each of another recording.")
     return found
@@ -95,8 +99,9 @@ def refused(sentence: str) -> InvalidField:
 
 def _line(line: bytes, number: int) -> tuple[str, str]:
     try:
-        document: dict[str, Any] = json.loads(line)
+        document: dict[str, Any] = json.loads(line if len(line) <= MAX_LINE_BYTES else b"")
         name, text = document["audio"], " ".join(document["text"].split())
+        text.encode()  # "\ud800" is good JSON, and no text
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         name, text = None, ""
     if not isinstance(name, str) or not 0 < len(text) <= MAX_CHARACTERS:

@@ -17,6 +17,7 @@ Tensors = Mapping[str, NDArray[np.float32]]
 BYTES = {"F32": 4, "F16": 2, "BF16": 2}
 """Of a number, in the formats that are read."""
 MAX_TENSORS = 20_000
+MAX_DIMENSIONS, MAX_SIDE = 8, 1 << 31
 
 
 def write(path: Path, tensors: Tensors) -> None:
@@ -52,8 +53,9 @@ def read(path: Path) -> dict[str, NDArray[np.float32]]:
 def _tensor(file: Any, begin: int, name: str, entry: Mapping[str, Any]) -> NDArray[np.float32]:
     try:
         kind, shape, (start, end) = str(entry["dtype"]), tuple(map(int, entry["shape"])), entry["data_offsets"]
-        is_whole = 0 <= start <= end and min(shape, default=0) >= 0 and prod(shape) * BYTES[kind] == end - start
-    except (KeyError, TypeError, ValueError):
+        is_bounded = len(shape) <= MAX_DIMENSIONS and all(0 <= side <= MAX_SIDE for side in shape)
+        is_whole = is_bounded and prod(shape) * BYTES[kind] == end - start
+    except (KeyError, TypeError, ValueError, OverflowError):
         is_whole = False
     if not is_whole:
         raise ValueError(f"The tensor {name[:100]!r} is none of {', '.join(BYTES)}, or of another size than it says.")

@@ -3,11 +3,11 @@ arguments.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from voicebox_models.trainer import Progress
+from voicebox_models.trainer import OwnTurn, Progress, Turn
 
 GROUP = "voicebox.adapter_trainers"
 
@@ -30,6 +30,8 @@ class Task:
     options: Mapping[str, str]
     folder: Path
     device: str
+    turn: Turn = field(default_factory=OwnTurn)
+    """Asked between steps, as `adapters.training.fit` does."""
 
 
 @dataclass(frozen=True)

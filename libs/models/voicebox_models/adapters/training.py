@@ -15,7 +15,7 @@ from . import archive, tensors
 from .adapter import TENSORS
 from .checkpoints import Checkpoints, Numbers, best
 from .fingerprint import folder_sha256
-from .manifest import Manifest
+from .manifest import FILE, Manifest, read_manifest
 from .plan import Plan
 from .tensors import Tensors
 from .trainer import AdapterResult, Task
@@ -66,12 +66,16 @@ def fit(
     checkpoints = Checkpoints(task.folder / CHECKPOINTS)
     losses: list[float] = []
     if known := checkpoints.all():
-        fitting.restore(checkpoints.state(known[-1].step))
-        losses += known[-1].losses
+        _require_same_training(checkpoints.folder(known[-1].step), describe({}, ""))
+    if newest := checkpoints.newest():
+        state, done = newest
+        fitting.restore(state)
+        losses += done
     order = _order(fitting.examples, plan)
     for step, numbers in enumerate(order, 1):
         if step <= len(losses):
             continue
+        task.turn.give(lambda: checkpoints.pause(fitting.state(), losses))
         losses.append(fitting.step(numbers))
         progress(Progress(step / plan.steps, f"step {step} of {plan.steps}, loss {losses[-1]:.3f}"))
         if step % plan.checkpoint_every == 0 or step == plan.steps:
@@ -105,6 +109,15 @@ def manifest_of(task: Task, plan: Plan, base_weights: str, sample_rate_hz: int) 
         )
 
     return describe
+
+
+def _require_same_training(checkpoint: Path, wanted: Manifest) -> None:
+    """InvalidField("resume_from") for the checkpoint of a training of another kind, see trainer.Task."""
+    found = read_manifest((checkpoint / FILE).read_bytes())
+    names = ("base_weights", "dataset_sha256", "rank", "alpha", "speaker")
+    if other := [name for name in names if getattr(found, name) != getattr(wanted, name)]:
+        sentence = f"The checkpoint is of another training: its {', '.join(other)} differ."
+        raise InvalidField("resume_from", sentence, "CHECKPOINT_OF_ANOTHER_TRAINING")
 
 
 def _order(examples: int, plan: Plan) -> Iterator[list[int]]:

@@ -151,6 +151,7 @@ WEB_PATHS: tuple[tuple[re.Pattern[str], Rule], ...] = (
     (re.compile("/openapi\\.json|/docs(/.*)?"), OPEN),
     (re.compile("/v1/models(/.*)?|/v1/audio/(voices|models)"), LIST),
     (re.compile("/v1/audio/speech/ws"), SPEAK),
+    (re.compile("/v1/(files|batches)(/.*)?"), MANAGE),
     (re.compile("/v1/realtime(/(client_secrets|sessions|transcription_sessions))?"), REALTIME),
 )
 """What web serves, without a slash at the end."""

@@ -6,7 +6,7 @@ import grpc
 from google.rpc import status_pb2
 from voicebox.accounts.v1 import authorization_pb2 as pb
 from voicebox.accounts.v1 import authorization_pb2_grpc
-from voicebox_kit import client_secrets, principal, request_id
+from voicebox_kit import call_log, client_secrets, principal, request_id
 from voicebox_kit.authentication import WEB, Authentication
 from voicebox_kit.errors import Unauthenticated, VoiceboxError
 
@@ -17,6 +17,9 @@ from .refusals import form, header, rate_headers, refusal
 
 ENVOY_SERVICE = "envoy.service.auth.v3.Authorization"
 """The name under which Envoy calls."""
+
+KEY_ID = "key_id"
+"""Of the metadata that the gateway logs."""
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -29,13 +32,19 @@ class AuthorizationServicer(authorization_pb2_grpc.AuthorizationServiceServicer)
 
     async def Check(self, request: pb.CheckRequest, context: Context) -> pb.CheckResponse:
         found = _request(request)
+        if found.request_id:  # Envoy's own call has another one
+            request_id.current.set(found.request_id)
         try:
             if not self._authentication.is_on:
                 raise Unauthenticated("AUTHENTICATION_OFF", "The gateway authenticates, and accounts does not.")
             admitted = await self._gatekeeper.admit(found)
         except VoiceboxError as error:
             return refusal(error, found.request_id, form(found.path, found.headers))
-        return pb.CheckResponse(status=status_pb2.Status(), ok_response=self._allowed(found, admitted))
+        answer = pb.CheckResponse(status=status_pb2.Status(), ok_response=self._allowed(found, admitted))
+        if admitted.principal and admitted.principal.key:
+            answer.dynamic_metadata.update({KEY_ID: admitted.principal.key})
+            call_log.note(KEY_ID, admitted.principal.key)
+        return answer
 
     def _allowed(self, request: Request, admitted: Admitted) -> pb.AllowedResponse:
         answer = pb.AllowedResponse(headers_to_remove=credentials.REMOVED)

@@ -57,9 +57,10 @@ class DataServicer(accounts_pb2_grpc.DataServiceServicer):
     ) -> AsyncIterator[pb.ExportOwnerResponse]:
         owner = owner_id(request.name)
         contents = await self._catalog.delete(owner, force=False)
-        others = [[pb.DataCount(kind=kind, remark=each.export) for kind in each.kinds] for each in self._optional]
+        others = [await _exported(each, owner) for each in self._optional]
+        there = [each for each, counts in zip(self._optional, others, strict=True) if not counts[0].remark]
         report = _report(request.name, contents, await self._owners.contents(owner), others, is_done=True)
-        async for block in self._exporter.archive(owner, report):
+        async for block in self._exporter.archive(owner, report, there):
             yield pb.ExportOwnerResponse(body=HttpBody(content_type="application/zip", data=block))
 
     async def DeleteOwner(self, request: pb.DeleteOwnerRequest, context: Context) -> pb.DataReport:
@@ -69,6 +70,13 @@ class DataServicer(accounts_pb2_grpc.DataServiceServicer):
         own = await (self._owners.delete(owner) if request.force else self._owners.contents(owner))
         self._changed()
         return _report(request.name, contents, own, others, is_done=request.force)
+
+
+async def _exported(service: OptionalService, owner: str) -> Sequence[pb.DataCount]:
+    """What there is of a service in an archive; a remark where it is not in it."""
+    if service.export:
+        return [pb.DataCount(kind=kind, remark=service.export) for kind in service.kinds]
+    return await _unless_away(service, service.delete(owner, force=False))
 
 
 async def _unless_away(service: OptionalService, counted: Awaitable[Counts]) -> list[pb.DataCount]:

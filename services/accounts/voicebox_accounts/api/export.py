@@ -4,7 +4,7 @@ import asyncio
 import json
 import tempfile
 import zipfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -12,6 +12,7 @@ from google.protobuf import json_format
 from voicebox.accounts.v1 import accounts_pb2 as pb
 
 from voicebox_accounts.peers.catalog import Catalog
+from voicebox_accounts.peers.optional import OptionalService
 from voicebox_accounts.store.limits import LimitStore
 from voicebox_accounts.store.owners import OwnerStore
 
@@ -26,11 +27,16 @@ class Exporter:
     def __init__(self, owners: OwnerStore, limits: LimitStore, catalog: Catalog, folder: Path) -> None:
         self._owners, self._limits, self._catalog, self._folder = owners, limits, catalog, folder
 
-    async def archive(self, owner: str, report: pb.DataReport) -> AsyncIterator[bytes]:
-        """The zip file in pieces; its last entry is the report."""
+    async def archive(
+        self, owner: str, report: pb.DataReport, others: Sequence[OptionalService]
+    ) -> AsyncIterator[bytes]:
+        """The zip file in pieces, with the files of other services; its last entry is the report."""
         with tempfile.TemporaryFile(dir=self._folder) as file:
             with zipfile.ZipFile(file, "w") as archive:
                 await self._write(owner, archive)
+                for service in others:
+                    async for name, blocks in service.files(owner):
+                        await _add(archive, name, blocks)
                 archive.writestr("report.json", json_format.MessageToJson(report))
             file.seek(0)
             while block := await asyncio.to_thread(file.read, BLOCK_BYTES):

@@ -90,10 +90,10 @@ def checked_id(given: str, field: str) -> str:
 
 def to_used(amounts: pb.Amounts, field: str) -> Used:
     """Amounts. InvalidField when they cannot be."""
-    for name in ("characters", "audio_ms"):
+    for name in ("characters", "audio_ms", "compute_ms"):
         if not 0 <= getattr(amounts, name) <= MAX_AMOUNT:
             raise InvalidField(f"{field}.{name}", f"{field}.{name} must be 0 to {MAX_AMOUNT}.")
-    return Used(amounts.characters, amounts.audio_ms)
+    return Used(amounts.characters, amounts.audio_ms, amounts.compute_ms)
 
 
 def _changed_names(request: pb.UpdateLimitsRequest) -> list[str]:

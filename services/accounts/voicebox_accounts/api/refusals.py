@@ -14,7 +14,6 @@ from voicebox_kit.status import DETAILS_HEADER, to_status
 
 from voicebox_accounts.limits.requests import RequestsLeft
 
-OPENAI_PATHS = re.compile("/v1/(audio|models|realtime)(/.*)?")
 REPLACE = 2
 """Envoy's OVERWRITE_IF_EXISTS_OR_ADD."""
 
@@ -32,7 +31,7 @@ def form(path: str, headers: Mapping[str, str]) -> Form:
     original = headers.get("x-envoy-original-path", "").partition("?")[0]
     if headers.get("content-type", "").startswith("application/grpc") and not original:
         return Form.GRPC
-    return Form.OPENAI if OPENAI_PATHS.fullmatch(original or path.partition("?")[0]) else Form.JSON
+    return Form.OPENAI if re.fullmatch(openai.PATHS, original or path) else Form.JSON
 
 
 def refusal(error: VoiceboxError, request_id: str, how: Form) -> pb.CheckResponse:

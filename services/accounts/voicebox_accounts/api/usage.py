@@ -83,5 +83,6 @@ def _row(found: UsageSum) -> pb.UsageRow:
     fields: dict[str, Any] = dict(found.group)
     if "day" in fields:
         fields["day"] = (EPOCH + timedelta(days=fields["day"])).isoformat()
-    amounts = pb.Amounts(characters=found.used.characters, audio_ms=found.used.audio_ms)
+    used = found.used
+    amounts = pb.Amounts(characters=used.characters, audio_ms=used.audio_ms, compute_ms=used.compute_ms)
     return pb.UsageRow(**fields, work_count=found.work_count, amounts=amounts)

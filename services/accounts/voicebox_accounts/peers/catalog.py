@@ -4,12 +4,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import grpc
-from google.rpc import error_details_pb2, status_pb2
 from voicebox.catalog.v1 import catalog_pb2 as pb
 from voicebox.catalog.v1 import catalog_pb2_grpc
-from voicebox_kit import principal, request_id
 from voicebox_kit.errors import AlreadyExists, Unavailable
-from voicebox_kit.status import DETAILS_HEADER
+from voicebox_kit.peer_calls import details_of, metadata_for
 
 LONGEST_SECONDS = 600.0
 PAGE_ROWS = 200
@@ -27,7 +25,7 @@ class Catalog:
         """Give everything to another owner. AlreadyExists for a name that both have."""
         request = pb.MoveOwnerRequest(owner=owner, new_owner=new_owner)
         try:
-            return await self._stub.MoveOwner(request, timeout=LONGEST_SECONDS, metadata=_metadata(owner))
+            return await self._stub.MoveOwner(request, timeout=LONGEST_SECONDS, metadata=metadata_for(owner))
         except grpc.aio.AioRpcError as error:
             raise _as_ours(error) from error
 
@@ -35,7 +33,7 @@ class Catalog:
         """What there is; with `force` it is deleted."""
         request = pb.DeleteOwnerRequest(owner=owner, force=force)
         try:
-            return await self._stub.DeleteOwner(request, timeout=LONGEST_SECONDS, metadata=_metadata(owner))
+            return await self._stub.DeleteOwner(request, timeout=LONGEST_SECONDS, metadata=metadata_for(owner))
         except grpc.aio.AioRpcError as error:
             raise _as_ours(error) from error
 
@@ -50,7 +48,7 @@ class Catalog:
         async for page in _pages(self._stub.ListLexicons, pb.ListLexiconsRequest(page_size=PAGE_ROWS), owner):
             for listed in page.lexicons:
                 whole = pb.GetLexiconRequest(name=listed.name)
-                yield await self._stub.GetLexicon(whole, timeout=LONGEST_SECONDS, metadata=_metadata(owner))
+                yield await self._stub.GetLexicon(whole, timeout=LONGEST_SECONDS, metadata=metadata_for(owner))
 
     async def transcriptions(self, owner: str) -> AsyncIterator[pb.Transcription]:
         """All transcriptions, with their utterances."""
@@ -58,24 +56,24 @@ class Catalog:
         async for page in _pages(self._stub.ListTranscriptions, request, owner):
             for listed in page.transcriptions:
                 whole = pb.GetTranscriptionRequest(name=listed.name)
-                yield await self._stub.GetTranscription(whole, timeout=LONGEST_SECONDS, metadata=_metadata(owner))
+                yield await self._stub.GetTranscription(whole, timeout=LONGEST_SECONDS, metadata=metadata_for(owner))
 
     async def profile_archive(self, owner: str, name: str) -> AsyncIterator[bytes]:
         """A profile, as a zip file in pieces."""
         request = pb.ExportProfileRequest(name=name)
-        async for part in self._stub.ExportProfile(request, timeout=LONGEST_SECONDS, metadata=_metadata(owner)):
+        async for part in self._stub.ExportProfile(request, timeout=LONGEST_SECONDS, metadata=metadata_for(owner)):
             yield part.body.data
 
     async def generation_archive(self, owner: str) -> AsyncIterator[bytes]:
         """All generations, as a zip file in pieces."""
         request = pb.ExportGenerationsRequest()
-        async for part in self._stub.ExportGenerations(request, timeout=LONGEST_SECONDS, metadata=_metadata(owner)):
+        async for part in self._stub.ExportGenerations(request, timeout=LONGEST_SECONDS, metadata=metadata_for(owner)):
             yield part.body.data
 
     async def transcription_audio(self, owner: str, name: str) -> AsyncIterator[bytes]:
         """A transcription's audio in pieces."""
         request = pb.DownloadTranscriptionAudioRequest(name=name)
-        call = self._stub.DownloadTranscriptionAudio(request, timeout=LONGEST_SECONDS, metadata=_metadata(owner))
+        call = self._stub.DownloadTranscriptionAudio(request, timeout=LONGEST_SECONDS, metadata=metadata_for(owner))
         async for part in call:
             yield part.body.data
 
@@ -83,22 +81,16 @@ class Catalog:
 async def _pages(listed: Callable[..., Awaitable[Any]], request: Any, owner: str) -> AsyncIterator[Any]:
     """All pages of a list."""
     while True:
-        page = await listed(request, timeout=LONGEST_SECONDS, metadata=_metadata(owner))
+        page = await listed(request, timeout=LONGEST_SECONDS, metadata=metadata_for(owner))
         yield page
         if not page.next_page_token:
             return
         request.page_token = page.next_page_token
 
 
-def _metadata(owner: str) -> tuple[tuple[str, str], ...]:
-    return ((principal.HEADER, owner), (request_id.HEADER, request_id.current.get() or "-"))
-
-
 def _as_ours(error: grpc.aio.AioRpcError) -> Exception:
     if error.code() is grpc.StatusCode.ALREADY_EXISTS:
-        pairs: Any = error.trailing_metadata() or ()  # which its type does not say
-        info = error_details_pb2.ResourceInfo()
-        for detail in status_pb2.Status.FromString(dict(pairs).get(DETAILS_HEADER, b"")).details:
-            if detail.Unpack(info):
-                return AlreadyExists(info.resource_type, info.resource_name)
+        details = details_of(error)
+        if details.resource_type:
+            return AlreadyExists(details.resource_type, details.resource_name)
     return Unavailable("CATALOG_UNREACHABLE", f"The catalog did not do it: {error.details() or error.code().name}")

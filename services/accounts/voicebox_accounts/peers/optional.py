@@ -1,10 +1,10 @@
 """Services that a platform may do without, and that have data of owners."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Protocol
 
 import grpc
-from voicebox_kit import principal, request_id
 from voicebox_kit.errors import Unavailable
 
 LONGEST_SECONDS = 60.0
@@ -28,7 +28,13 @@ class OptionalService(Protocol):
 
     @property
     def export(self) -> str:
-        """How a person takes these things out, as a sentence: they are not part of an owner's archive."""
+        """How a person takes these things out, as a sentence, where they are not part of an owner's archive; else
+        empty.
+        """
+        ...
+
+    def files(self, owner: str) -> AsyncIterator[tuple[str, AsyncIterator[bytes]]]:
+        """What goes into an owner's archive: names and contents."""
         ...
 
     async def move(self, owner: str, new_owner: str) -> Counts:
@@ -40,12 +46,11 @@ class OptionalService(Protocol):
         ...
 
 
-def metadata(owner: str) -> tuple[tuple[str, str], ...]:
-    """Of a call about an owner."""
-    return ((principal.HEADER, owner), (request_id.HEADER, request_id.current.get() or "-"))
-
-
-def unreachable(service: str, error: grpc.aio.AioRpcError) -> Unavailable:
-    """The call failed."""
-    sentence = f"{service.capitalize()} did not do it: {error.details() or error.code().name}"
-    return Unavailable(f"{service.upper()}_UNREACHABLE", sentence)
+@contextmanager
+def reaching(service: str) -> Iterator[None]:
+    """Calls of the service with this name. Unavailable when one fails."""
+    try:
+        yield
+    except grpc.aio.AioRpcError as error:
+        sentence = f"{service.capitalize()} did not do it: {error.details() or error.code().name}"
+        raise Unavailable(f"{service.upper()}_UNREACHABLE", sentence) from error

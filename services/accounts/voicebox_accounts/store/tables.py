@@ -106,5 +106,6 @@ class Usage(Table, table=True):
     day: int = Field(index=True)
     characters: int = Field(sa_type=BigInteger)
     audio_ms: int = Field(sa_type=BigInteger)
+    compute_ms: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs={"server_default": "0"})
     end_us: int = Field(sa_type=BigInteger)
     is_final: bool = True

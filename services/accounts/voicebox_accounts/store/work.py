@@ -15,7 +15,7 @@ from .tables import DayCount, Reservation, Usage
 
 DAY_SECONDS = 86_400
 US = 1_000_000
-SPEECH, RECOGNITION, MODEL_DOWNLOAD, CONVERSION = KINDS = 1, 2, 3, 4
+SPEECH, RECOGNITION, MODEL_DOWNLOAD, CONVERSION, TRAINING, DATASET = KINDS = 1, 2, 3, 4, 5, 6
 """The contract's numbers of the kinds of work."""
 RETRY_SECONDS = 5.0
 """When a stream of others may have ended."""
@@ -29,6 +29,7 @@ class Used:
 
     characters: int
     audio_ms: int
+    compute_ms: int = 0
 
 
 @dataclass(frozen=True)
@@ -159,7 +160,12 @@ class WorkStore:
     async def usage(self, query: UsageQuery) -> Sequence[UsageSum]:
         """What was used, by group, in their order; at most MAX_ROWS groups."""
         columns = [getattr(Usage, name) for name in GROUPS if name in query.groups]
-        sums = (func.count(), func.sum(col(Usage.characters)), func.sum(col(Usage.audio_ms)))
+        sums = (
+            func.count(),
+            func.sum(col(Usage.characters)),
+            func.sum(col(Usage.audio_ms)),
+            func.sum(col(Usage.compute_ms)),
+        )
         statement = select(*columns, *sums).where(col(Usage.day) >= query.from_day, col(Usage.day) <= query.to_day)
         if query.owner:
             statement = statement.where(col(Usage.owner) == query.owner)
@@ -169,9 +175,9 @@ class WorkStore:
         rows = await self._database.read(lambda session: session.execute(statement).all())
         names = [name for name in GROUPS if name in query.groups]
         return [
-            UsageSum(dict(zip(names, row, strict=False)), row[-3], Used(int(row[-2] or 0), int(row[-1] or 0)))
+            UsageSum(dict(zip(names, row, strict=False)), row[-4], Used(*(int(amount or 0) for amount in row[-3:])))
             for row in rows
-            if row[-3]
+            if row[-4]
         ]
 
 
@@ -222,7 +228,7 @@ def _check_day(kind: int, amounts: Used, counts: Sequence[DayCount], limits: Eff
         RECOGNITION: ("audio_seconds_per_day", "audio_ms", amounts.audio_ms, 1000),
         CONVERSION: ("audio_seconds_per_day", "audio_ms", amounts.audio_ms, 1000),
         MODEL_DOWNLOAD: ("model_downloads_per_day", "downloads", 1, 1),
-    }[kind]
+    }.get(kind, ("", "", 0, 1))
     limit = limits.get(name)
     if limit is None or wanted <= 0:
         return
@@ -238,7 +244,7 @@ def _add(kind: int, amounts: Used, counts: Sequence[DayCount], downloads: int = 
             count.characters += amounts.characters
         elif kind in (RECOGNITION, CONVERSION):
             count.audio_ms += amounts.audio_ms
-        else:
+        elif kind == MODEL_DOWNLOAD:
             count.downloads += downloads
 
 
@@ -253,6 +259,7 @@ def _usage(item: WorkItem, model: str, used: Used, day: int, end_us: int, *, is_
         day=day,
         characters=used.characters,
         audio_ms=used.audio_ms,
+        compute_ms=used.compute_ms,
         end_us=end_us,
         is_final=is_final,
     )

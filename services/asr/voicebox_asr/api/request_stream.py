@@ -6,7 +6,7 @@ from contextlib import aclosing
 from typing import TypeVar
 
 from voicebox.asr.v1 import asr_pb2
-from voicebox_kit.errors import InvalidField, TooSlow
+from voicebox_kit.errors import InvalidField
 
 from voicebox_asr.audio.source import SampleSource
 from voicebox_asr.live.backlog import Backlog, BacklogItem, Control
@@ -16,21 +16,6 @@ Decode = Callable[[AsyncIterator[bytes]], SampleSource]
 
 TAIL_BYTES = 64 * 1024
 """Tags may follow the audio in a file; anything longer is no part of it."""
-
-
-async def patient(requests: AsyncIterator[T], idle_seconds: float) -> AsyncGenerator[T]:
-    """The requests; TooSlow("STREAM_IDLE") when none comes for `idle_seconds` while one is waited for."""
-    while True:
-        try:
-            async with asyncio.timeout(idle_seconds):
-                request = await anext(requests)
-        except StopAsyncIteration:
-            return
-        except TimeoutError as error:
-            raise TooSlow(
-                "STREAM_IDLE", f"Nothing came for {idle_seconds:g} s, and the stream was not closed."
-            ) from error
-        yield request
 
 
 async def uploaded(

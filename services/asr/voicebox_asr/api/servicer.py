@@ -11,7 +11,7 @@ from google.api.httpbody_pb2 import HttpBody
 from google.protobuf import json_format
 from voicebox.asr.v1 import asr_pb2, asr_pb2_grpc
 from voicebox_audio.decoding.decoder import Decoder
-from voicebox_kit import principal
+from voicebox_kit import principal, uploads
 from voicebox_kit.errors import InvalidField
 from voicebox_metering.work import OpenWork, WorkKind, uncounted
 
@@ -66,7 +66,7 @@ class SpeechToTextServicer(asr_pb2_grpc.SpeechToTextServiceServicer):
     async def RecognizeUpload(
         self, request_iterator: AsyncIterator[asr_pb2.RecognizeUploadRequest], context: Context
     ) -> asr_pb2.RecognizeResponse:
-        async with aclosing(request_stream.patient(aiter(request_iterator), self._stall_seconds)) as requests:
+        async with aclosing(uploads.patient(aiter(request_iterator), self._stall_seconds)) as requests:
             return await self.recognize_upload(requests, context)
 
     async def recognize_upload(
@@ -96,7 +96,7 @@ class SpeechToTextServicer(asr_pb2_grpc.SpeechToTextServiceServicer):
     async def Transcribe(
         self, request_iterator: AsyncIterator[asr_pb2.TranscribeRequest], context: Context
     ) -> asr_pb2.TranscribeResponse:
-        async with aclosing(request_stream.patient(aiter(request_iterator), self._stall_seconds)) as requests:
+        async with aclosing(uploads.patient(aiter(request_iterator), self._stall_seconds)) as requests:
             first = await _first(requests)
             options, engine = to_document_options(first), self._engine(first.config)
             job = to_job(first.config, engine, "config", principal.owner(context), word_times=options.needs_words)
@@ -115,7 +115,7 @@ class SpeechToTextServicer(asr_pb2_grpc.SpeechToTextServiceServicer):
     async def StreamingRecognize(
         self, request_iterator: AsyncIterator[asr_pb2.StreamingRecognizeRequest], context: Context
     ) -> AsyncGenerator[asr_pb2.StreamingRecognizeResponse]:
-        async with aclosing(request_stream.patient(aiter(request_iterator), self._idle_seconds)) as requests:
+        async with aclosing(uploads.patient(aiter(request_iterator), self._idle_seconds)) as requests:
             first = await anext(requests, None)
             if first is None or not first.HasField("config"):
                 raise InvalidField("config", "The first message must be the config.", "CONFIG_FIRST")

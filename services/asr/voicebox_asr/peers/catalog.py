@@ -6,8 +6,8 @@ from pathlib import Path
 import grpc
 from google.protobuf.timestamp_pb2 import Timestamp
 from voicebox.catalog.v1 import catalog_pb2, catalog_pb2_grpc
-from voicebox_kit import principal, request_id
 from voicebox_kit.durations import to_duration
+from voicebox_kit.peer_calls import metadata_for
 from voicebox_kit.uploads import answer_of
 from voicebox_outbox.outbox import Delivery, Outbox
 
@@ -37,7 +37,7 @@ class Catalog:
                 while block := file.read(BLOCK_BYTES):
                     yield catalog_pb2.RecordTranscriptionRequest(audio=block)
 
-            metadata = ((principal.HEADER, transcription.owner), (request_id.HEADER, request_id.current.get() or "-"))
+            metadata = metadata_for(transcription.owner)
             await answer_of(self._stub.RecordTranscription(messages(), timeout=timeout_seconds, metadata=metadata))
 
 

@@ -8,12 +8,12 @@ from voicebox.catalog.v1 import catalog_pb2 as pb
 from voicebox_blobs.blobs import Blobs
 from voicebox_kit.errors import InvalidField
 from voicebox_kit.principal import Principal
+from voicebox_sql.stored_bytes import exhausted, within
 
 from voicebox_catalog.store.generations import GenerationStore
 from voicebox_catalog.store.history_query import Query
 from voicebox_catalog.store.owners import Contents, OwnerStore
 from voicebox_catalog.store.profiles import ProfileStore
-from voicebox_catalog.store.stored_bytes import exhausted
 from voicebox_catalog.store.transcriptions import TranscriptionStore
 
 from .history import delete_all
@@ -41,7 +41,8 @@ class Owners:
 
     async def refuse_beyond_limit(self, caller: Principal | None) -> None:
         """Raises Exhausted("STORED_BYTES_EXHAUSTED") where the caller may store no more."""
-        await self._left(caller)
+        if caller and caller.stored_bytes is not None:
+            await self._stored(caller.owner, caller.stored_bytes)
 
     async def within_limit(
         self, messages: AsyncIterator[Uploaded], caller: Principal | None
@@ -49,22 +50,18 @@ class Owners:
         """The messages of an upload, which ends with the same error as soon as they are more than the caller may still
         store. What fits here is checked again when it is stored, beside other uploads.
         """
-        left = await self._left(caller)
+        if caller and caller.stored_bytes is not None:
+            stored = await self._stored(caller.owner, caller.stored_bytes) - OTHER_FIELDS_BYTES
+            messages = within(messages, lambda each: each.ByteSize(), caller.owner, stored, caller.stored_bytes)
         async for message in messages:
-            if caller and left is not None:
-                left -= message.ByteSize()
-                if left < 0:
-                    raise exhausted(caller.owner, caller.stored_bytes or 0)
             yield message
 
-    async def _left(self, caller: Principal | None) -> int | None:
-        """How many bytes the caller may still store, and some for the other fields of an upload."""
-        if caller is None or caller.stored_bytes is None:
-            return None
-        stored = await self._owners.stored_bytes(caller.owner)
-        if stored >= caller.stored_bytes:
-            raise exhausted(caller.owner, caller.stored_bytes)
-        return caller.stored_bytes - stored + OTHER_FIELDS_BYTES
+    async def _stored(self, owner: str, limit: int) -> int:
+        """How much an owner stores, which may store more."""
+        stored = await self._owners.stored_bytes(owner)
+        if stored >= limit:
+            raise exhausted(owner, limit)
+        return stored
 
     async def move(self, request: pb.MoveOwnerRequest) -> pb.OwnerContents:
         owner, new_owner = _checked(request.owner, "owner"), _checked(request.new_owner, "new_owner")

@@ -15,6 +15,7 @@ from voicebox_audio.recordings.quality import QualityLimits
 from voicebox_blobs.archives.zip_reader import FIELD, ZipReader, refused
 from voicebox_blobs.archives.zip_writer import Entry, zipped
 from voicebox_blobs.blobs import Blobs, storage_errors
+from voicebox_blobs.blocks import once
 from voicebox_kit.errors import InvalidField, NotFound
 from voicebox_kit.principal import stored_limit
 from voicebox_sql.clock import Clock
@@ -84,7 +85,7 @@ class ProfileArchives:
             await _spooled(spool, first, requests)
             archive = await asyncio.to_thread(ZipReader, spool, MAX_BYTES)
             manifest = read_manifest(
-                b"".join([block async for block in _blocks(archive, profile_manifest.FILE, profile_manifest.MAX_BYTES)])
+                b"".join([block async for block in archive.stream(profile_manifest.FILE, profile_manifest.MAX_BYTES)])
             )
             if manifest.files != archive.names:
                 raise refused("The archive's files are not those that its manifest names.")
@@ -106,9 +107,9 @@ class ProfileArchives:
         messages = [to_sample(profile.id, sample, self._limits) for sample in samples]
         manifest = manifest_of(to_profile(profile), messages, hashlib.sha256(avatar).hexdigest() if avatar else "")
         changed = _moment(profile.update_time_us)
-        yield Entry(profile_manifest.FILE, _once(manifest.to_json()), changed, compress=True)
+        yield Entry(profile_manifest.FILE, once(manifest.to_json()), changed, compress=True)
         if avatar:
-            yield Entry(profile_manifest.AVATAR_FILE, _once(avatar), changed)
+            yield Entry(profile_manifest.AVATAR_FILE, once(avatar), changed)
         for recorded, sample in zip(manifest.samples, samples, strict=True):
             yield Entry(recorded.file, self._read(sample.original_blob), _moment(time_us_of(sample.key)))
 
@@ -127,7 +128,7 @@ class ProfileArchives:
         return new_profile(owner, profile_id or profile_id_of(manifest), request_id, content, **columns)
 
     async def _sample(self, archive: ZipReader, recorded: ManifestSample, names: Names) -> Sample:
-        original = await self._blobs.put("samples", _blocks(archive, recorded.file, LIMITS.max_bytes), LIMITS.max_bytes)
+        original = await self._blobs.put("samples", archive.stream(recorded.file, LIMITS.max_bytes), LIMITS.max_bytes)
         names.append(original.name)
         message = recorded.sample
         if original.sha256 != message.sha256:
@@ -153,12 +154,12 @@ class ProfileArchives:
             return ""
         async with self._pictures.admitted():
             drawn = await self._drawn(archive, manifest)
-        blob = await self._blobs.put("avatars", _once(drawn), len(drawn))
+        blob = await self._blobs.put("avatars", once(drawn), len(drawn))
         names.append(blob.name)
         return blob.name
 
     async def _drawn(self, archive: ZipReader, manifest: ProfileManifest) -> bytes:
-        data = b"".join([block async for block in _blocks(archive, profile_manifest.AVATAR_FILE, MAX_PICTURE_BYTES)])
+        data = b"".join([block async for block in archive.stream(profile_manifest.AVATAR_FILE, MAX_PICTURE_BYTES)])
         if hashlib.sha256(data).hexdigest() != manifest.avatar_sha256:
             raise refused(
                 "The archive's picture is not what the manifest says: its SHA-256 is another.", "ARCHIVE_CHECKSUM"
@@ -177,12 +178,6 @@ async def _spooled(
         if size > MAX_BYTES:
             raise refused(f"The archive must have at most {MAX_BYTES} bytes.", "ARCHIVE_TOO_LARGE")
         await asyncio.to_thread(spool.write, request.archive.data)
-
-
-async def _blocks(archive: ZipReader, name: str, max_bytes: int) -> AsyncIterator[bytes]:
-    blocks = archive.blocks(name, max_bytes)
-    while (block := await asyncio.to_thread(next, blocks, b"")) != b"":
-        yield block
 
 
 @contextmanager
@@ -204,7 +199,3 @@ def _ids(message: pb.Sample) -> tuple[str, str]:
 
 def _moment(time_us: int) -> datetime:
     return datetime.fromtimestamp(time_us / 1_000_000, UTC)
-
-
-async def _once(data: bytes) -> AsyncIterator[bytes]:
-    yield data

@@ -11,6 +11,7 @@ from google.protobuf.empty_pb2 import Empty
 from google.protobuf.message import Message
 from voicebox.catalog.v1 import catalog_pb2 as pb
 from voicebox_blobs.blobs import Blobs
+from voicebox_blobs.blocks import once
 from voicebox_kit.errors import InvalidField, NotFound
 from voicebox_kit.permits import idle_between
 from voicebox_kit.principal import stored_limit
@@ -111,7 +112,7 @@ class Profiles:
         async with self._pictures.admitted() as permit, aclosing(idle_between(permit, requests)) as pieces:
             image = await self._pictures.draw(await _image(first, pieces))
         async with staged(self._blobs) as names:
-            blob = await self._blobs.put("avatars", _once(image), len(image))
+            blob = await self._blobs.put("avatars", once(image), len(image))
             names.append(blob.name)
         async with claimed(self._blobs, names):
             return await self._change_avatar(owner, identity, blob.name)
@@ -194,7 +195,3 @@ async def _image(first: pb.SetProfileAvatarRequest, requests: AsyncIterator[pb.S
             sentence = f"The picture must have at most {pictures.MAX_BYTES} bytes."
             raise InvalidField(pictures.FIELD, sentence, reason="IMAGE_TOO_LARGE")
     return bytes(data)
-
-
-async def _once(data: bytes) -> AsyncIterator[bytes]:
-    yield data

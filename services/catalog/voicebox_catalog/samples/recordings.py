@@ -24,6 +24,7 @@ from voicebox_audio.recordings.utterances import utterances
 from voicebox_audio.recordings.voice_activity import FRAME_SECONDS
 from voicebox_audio.resample import Resampler
 from voicebox_blobs.blobs import Blob, Blobs, storage_errors
+from voicebox_blobs.blocks import once
 
 Samples = NDArray[np.float32]
 """Mono audio, shape (samples,), in [-1, 1]."""
@@ -117,7 +118,7 @@ class Recordings:
                     for utterance in utterances(work.levels, min_seconds, max_seconds):
                         begin, end = round(utterance.begin * frame_samples), round(utterance.end * frame_samples)
                         data = await asyncio.to_thread(_cut_flac, spool, begin, end, rate_hz)
-                        stored.append(await self._blobs.put("samples", _once(data), LIMITS.max_bytes))
+                        stored.append(await self._blobs.put("samples", once(data), LIMITS.max_bytes))
                 except BaseException:
                     await self._blobs.delete(*(each.name for each in stored))
                     raise
@@ -274,7 +275,3 @@ async def _flac(spool: IO[bytes], gain: float, sample_count: int) -> AsyncIterat
 def _cut_flac(spool: IO[bytes], begin: int, end: int, sample_rate_hz: int) -> bytes:
     spool.seek(4 * begin)
     return encode_whole(Encoding.FLAC, np.frombuffer(spool.read(4 * (end - begin)), np.float32), sample_rate_hz)
-
-
-async def _once(data: bytes) -> AsyncIterator[bytes]:
-    yield data

@@ -11,9 +11,10 @@ from sqlmodel import col
 from voicebox_kit.errors import AlreadyExists, EtagMismatch, NotFound, Precondition
 from voicebox_sql.database import Database
 from voicebox_sql.keys import SLOTS, draw_key, first_key
+from voicebox_sql.stored_bytes import refuse_beyond
 
 from .filters import Condition, FilterField, Operator
-from .stored_bytes import refuse_beyond
+from .stored_bytes import stored_bytes
 from .tables import Lexicon, Profile, Sample
 
 MICROSECONDS_PER_DAY = 86_400_000_000
@@ -212,7 +213,7 @@ async def add_samples(
 
     Raises Exhausted where the owner would then store more than `max_bytes`.
     """
-    await refuse_beyond(session, profile.owner, sum(row.size_bytes for row in rows), max_bytes)
+    await refuse_beyond(session, stored_bytes, profile.owner, sum(row.size_bytes for row in rows), max_bytes)
     for number, row in enumerate(rows):
         row.key, row.profile_key = await free_key(session, Sample, time_us + number), profile.key
         row.etag = secrets.token_hex(8)

@@ -19,6 +19,7 @@ from voicebox_blobs.blobs import sha256_of
 from voicebox_blobs.local import STAGED
 from voicebox_kit.durable import sync_path, write_aside
 from voicebox_kit.errors import StartError
+from voicebox_sql.backup import copy_database
 
 from voicebox_catalog.store.blob_rows import COLUMNS
 
@@ -58,7 +59,7 @@ def back_up(source: CatalogFolders, folder: Path, report: Callable[[str], None])
         copied = _copy_blobs(source, target, _stored(source.blobs))
         report(f"{copied} files copied")
         for _ in range(ATTEMPTS):
-            _copy_database(source.database, target.database)
+            copy_database(source.database, target.database)
             held = _held(target.database)
             _copy_blobs(source, target, held)
             missing = tuple(sorted(name for name in held if not (target.blobs / name).exists()))
@@ -90,27 +91,11 @@ def restore(folder: Path, target: CatalogFolders, report: Callable[[str], None])
         target.blobs.mkdir(parents=True, exist_ok=True)
         new = _copy_blobs(source, target, held)
         report(f"{new} files copied")
-        _copy_database(source.database, target.database)
+        copy_database(source.database, target.database)
         _sync_tree(target.blobs)
     except (OSError, sqlite3.Error) as error:
         raise StartError(f"The backup cannot be restored: {error}.") from error
     return BackupReport(len(held), new, ())
-
-
-def _copy_database(source: Path, target: Path) -> None:
-    """By SQLite's backup API, which copies one moment of a database that others write to; whole or not at all."""
-    staged = target.with_suffix(".new")
-    staged.unlink(missing_ok=True)
-
-    def copy(path: Path) -> None:
-        with (
-            closing(sqlite3.connect(f"file:{source}?mode=ro", uri=True)) as original,
-            closing(sqlite3.connect(path)) as made,
-        ):
-            original.backup(made)
-            made.execute("PRAGMA journal_mode = DELETE")
-
-    write_aside(target, staged, copy)
 
 
 def _held(database: Path) -> set[str]:

@@ -1,6 +1,5 @@
 """The RPCs of conversion: each checks its request, opens a conversion, and streams the answer."""
 
-import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from typing import Any, TypeVar
@@ -15,9 +14,9 @@ from voicebox_audio.encoding.encodings import Encoding
 from voicebox_audio.encoding.marks import synthetic
 from voicebox_audio.pcm import to_s16le
 from voicebox_audio.resample import Resampler
-from voicebox_kit import principal, request_id
+from voicebox_kit import principal, request_id, uploads
 from voicebox_kit.durations import to_duration
-from voicebox_kit.errors import InvalidField, TooSlow
+from voicebox_kit.errors import InvalidField
 from voicebox_kit.uploads import steady
 
 from voicebox_conversion.conversion.converter import Conversion, Converter
@@ -73,7 +72,7 @@ class ConversionServicer(conversion_pb2_grpc.ConversionServiceServicer):
     async def StreamingConvert(
         self, request_iterator: AsyncIterator[pb.StreamingConvertRequest], context: Context
     ) -> AsyncGenerator[pb.StreamingConvertResponse]:
-        async with aclosing(_patient(aiter(request_iterator), self._idle_seconds)) as requests:
+        async with aclosing(uploads.patient(aiter(request_iterator), self._idle_seconds)) as requests:
             first = await anext(requests, None)
             if first is None or not first.HasField("config"):
                 raise InvalidField("config", "The first message must be the config.", "CONFIG_FIRST")
@@ -144,17 +143,3 @@ async def _live(requests: AsyncIterator[pb.StreamingConvertRequest]) -> AsyncGen
         if len(request.audio) > MAX_LIVE_BYTES:
             raise InvalidField("audio", f"A message must have at most {MAX_LIVE_BYTES} bytes of audio.")
         yield request.audio
-
-
-async def _patient(requests: AsyncIterator[T], idle_seconds: float) -> AsyncGenerator[T]:
-    """The requests; TooSlow("STREAM_IDLE") when none comes for `idle_seconds` while one is waited for."""
-    while True:
-        try:
-            async with asyncio.timeout(idle_seconds):
-                request = await anext(requests)
-        except StopAsyncIteration:
-            return
-        except TimeoutError as error:
-            sentence = f"Nothing came for {idle_seconds:g} s, and the stream was not closed."
-            raise TooSlow("STREAM_IDLE", sentence) from error
-        yield request

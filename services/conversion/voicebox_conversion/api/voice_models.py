@@ -17,11 +17,13 @@ from voicebox.conversion.v1 import conversion_pb2_grpc
 from voicebox_blobs.archives.zip_reader import ZipReader, refused
 from voicebox_blobs.archives.zip_writer import Entry, zipped
 from voicebox_blobs.blobs import Blob, Blobs, storage_errors
-from voicebox_kit.errors import InvalidField, NotFound, Precondition, ResourceError
-from voicebox_kit.principal import owner
+from voicebox_blobs.blocks import of_file, once
+from voicebox_kit.errors import Exhausted, InvalidField, NotFound, Precondition, ResourceError
+from voicebox_kit.principal import owner, stored_limit
 from voicebox_kit.uploads import steady
 from voicebox_sql.clock import Clock
 from voicebox_sql.paging import from_token, page_size, to_token
+from voicebox_sql.stored_bytes import exhausted, within
 
 from voicebox_conversion.engine import TENSORS, Engine, ImportingEngine
 from voicebox_conversion.manifest import FILE, MAX_BYTES, Manifest, read_manifest
@@ -84,7 +86,7 @@ class VoiceModelServicer(conversion_pb2_grpc.VoiceModelServiceServicer):
         given = checks.identity(first.voice_model_id, "voice_model_id") if first.voice_model_id else ""
         if stored := await self._store.find_request(own, retried):
             return self._message(_same(stored, given, first.checkpoint.display_name.strip()))
-        upload = Upload(first, requests, self._folder)
+        upload = Upload(first, await self._within(requests, first, own), self._folder)
         async with self._importing:
             manifest, blob = await (
                 self._from_checkpoint(upload) if upload.is_checkpoint else self._from_archive(upload)
@@ -92,13 +94,24 @@ class VoiceModelServicer(conversion_pb2_grpc.VoiceModelServiceServicer):
         row = _row(manifest, own, given or checks.identity_of(manifest.name), retried)
         row.blob, row.size_bytes = blob.name, blob.size_bytes
         try:
-            stored = await self._store.create(row, self._clock(), rename=not given)
-        except (ResourceError, Precondition):
+            stored = await self._store.create(row, self._clock(), rename=not given, limit=stored_limit())
+        except (ResourceError, Precondition, Exhausted):
             await self._blobs.delete(blob.name)
             raise
         if stored.blob != blob.name:  # the same request, at the same time
             await self._blobs.delete(blob.name)
         return self._message(_same(stored, given, manifest.name, manifest.sha256))
+
+    async def _within(
+        self, requests: AsyncIterator[pb.ImportVoiceModelRequest], first: pb.ImportVoiceModelRequest, own: str
+    ) -> AsyncIterator[pb.ImportVoiceModelRequest]:
+        """The messages of an upload, which ends where the caller may store no more."""
+        if (limit := stored_limit()) is None:
+            return requests
+        stored = await self._store.stored_bytes(own) + _size_bytes(first)
+        if stored >= limit:
+            raise exhausted(own, limit)
+        return within(requests, _size_bytes, own, stored, limit)
 
     async def ExportVoiceModel(
         self, request: pb.ExportVoiceModelRequest, context: Context
@@ -132,9 +145,9 @@ class VoiceModelServicer(conversion_pb2_grpc.VoiceModelServiceServicer):
             archive = await asyncio.to_thread(ZipReader, spool, MAX_ARCHIVE_BYTES)
             if archive.names != {FILE, TENSORS}:
                 raise refused(f"The archive must hold {FILE} and {TENSORS}, and nothing else.")
-            manifest = read_manifest(b"".join([block async for block in _blocks(archive, FILE, MAX_BYTES)]))
+            manifest = read_manifest(b"".join([block async for block in archive.stream(FILE, MAX_BYTES)]))
             await self._check(archive, manifest)
-            blocks = _blocks(archive, TENSORS, MAX_ARCHIVE_BYTES)
+            blocks = archive.stream(TENSORS, MAX_ARCHIVE_BYTES)
             return manifest, await self._blobs.put("voices", blocks, MAX_ARCHIVE_BYTES)
 
     async def _from_checkpoint(self, upload: Upload) -> tuple[Manifest, Blob]:
@@ -150,14 +163,14 @@ class VoiceModelServicer(conversion_pb2_grpc.VoiceModelServiceServicer):
             await asyncio.to_thread(engine.voice, file)
             digest = await asyncio.to_thread(_sha256, file)
             manifest = replace(words, sample_rate_hz=read.sample_rate_hz, metrics=read.metrics, sha256=digest)
-            return manifest, await self._blobs.put("voices", _pieces(file), MAX_ARCHIVE_BYTES)
+            return manifest, await self._blobs.put("voices", of_file(file), MAX_ARCHIVE_BYTES)
 
     async def _check(self, archive: ZipReader, manifest: Manifest) -> None:
         """Read the tensors as the engine does, and compare their hash: what cannot be used is never stored."""
         engine = self._engine_of(manifest.engine, "archive")
         with tempfile.NamedTemporaryFile(dir=self._folder) as file:
             digest = hashlib.sha256()
-            async for block in _blocks(archive, TENSORS, MAX_ARCHIVE_BYTES):
+            async for block in archive.stream(TENSORS, MAX_ARCHIVE_BYTES):
                 digest.update(block)
                 await asyncio.to_thread(file.write, block)
             file.flush()
@@ -177,7 +190,7 @@ class VoiceModelServicer(conversion_pb2_grpc.VoiceModelServiceServicer):
             row.licence,
             row.recordings_sha256,
         )
-        yield Entry(FILE, _once(manifest.to_json()), ARCHIVED, compress=True)
+        yield Entry(FILE, once(manifest.to_json()), ARCHIVED, compress=True)
         yield Entry(TENSORS, self._read(row), ARCHIVED)
 
     async def _read(self, row: VoiceModel) -> AsyncIterator[bytes]:
@@ -217,22 +230,10 @@ def _row(manifest: Manifest, own: str, identity: str, retried: str | None) -> Vo
     )
 
 
-async def _blocks(archive: ZipReader, name: str, max_bytes: int) -> AsyncIterator[bytes]:
-    blocks = archive.blocks(name, max_bytes)
-    while (block := await asyncio.to_thread(next, blocks, b"")) != b"":
-        yield block
+def _size_bytes(request: pb.ImportVoiceModelRequest) -> int:
+    return len(request.archive.data) + len(request.index)
 
 
 def _sha256(file: Path) -> str:
     with file.open("rb") as content:
         return hashlib.file_digest(content, "sha256").hexdigest()
-
-
-async def _pieces(file: Path) -> AsyncIterator[bytes]:
-    with file.open("rb") as content:
-        while block := await asyncio.to_thread(content.read, 1 << 20):
-            yield block
-
-
-async def _once(data: bytes) -> AsyncIterator[bytes]:
-    yield data

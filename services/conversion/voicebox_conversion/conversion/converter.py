@@ -11,6 +11,7 @@ from typing import TypeVar
 
 import numpy as np
 from prometheus_client import CollectorRegistry, Counter
+from voicebox_kit import call_log
 from voicebox_kit.errors import VoiceboxError
 from voicebox_kit.permits import Permit, Permits, idle_between
 from voicebox_metering.work import OpenWork, Work, WorkKind, uncounted
@@ -101,6 +102,7 @@ class Converter:
         async with self._permits.acquire() as permit, self._work(WorkKind.CONVERSION) as work:
             found = await self._voices.find(job.target)
             work.model = found.engine.model.name
+            call_log.note("model", work.model)
             async with self._models.use(found.engine):
                 session = await self.run(found.engine.open, found.voice, job.options)
                 conversion = Conversion(found.engine, _warnings(found), session, permit, work, self)
@@ -108,6 +110,7 @@ class Converter:
                     yield conversion
                 finally:
                     self._audio_seconds.inc(conversion.seconds)
+                    call_log.add("audio_seconds", conversion.seconds)
                     await self._count(job.target, conversion.seconds)
 
     async def run(self, work: Callable[..., T], *given: object) -> T:

@@ -12,7 +12,7 @@ from voicebox_kit.errors import InvalidField, Unavailable
 
 from voicebox_conversion.engine import Samples
 
-FILE_LIMITS = Limits(max_bytes=64 * 1024 * 1024, max_seconds=600.0, cpu_seconds=120)
+FILE_LIMITS = Limits(max_bytes=1 << 30, max_seconds=4 * 3600.0, cpu_seconds=600)
 """What one file may hold. It is converted while it is read, so none of this is held in memory."""
 
 CUT_SHORT = "The file ends before its header says, or a part of it cannot be read: what can be read was converted."

@@ -1,16 +1,13 @@
 """A client of the catalog: a profile's reference recording."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import grpc
-from google.rpc import error_details_pb2, status_pb2
 from voicebox.catalog.v1 import catalog_pb2, catalog_pb2_grpc
 from voicebox_audio.pcm import from_s16le
-from voicebox_kit import principal, request_id
 from voicebox_kit.durations import to_duration
 from voicebox_kit.errors import NotFound, Precondition, Unavailable
-from voicebox_kit.status import DETAILS_HEADER
+from voicebox_kit.peer_calls import details_of, metadata_for
 
 from voicebox_conversion.engine import Samples
 
@@ -40,7 +37,7 @@ class Catalog:
         request = catalog_pb2.GetReferenceRequest(
             profile=profile, known_etag=known_etag, max_duration=to_duration(REFERENCE_SECONDS)
         )
-        metadata = ((principal.HEADER, owner), (request_id.HEADER, request_id.current.get() or "-"))
+        metadata = metadata_for(owner)
         header, blocks = catalog_pb2.ReferenceHeader(), []
         try:
             async for answer in self._stub.GetReference(request, timeout=timeout_seconds, metadata=metadata):
@@ -60,19 +57,8 @@ def _as_ours(error: grpc.aio.AioRpcError, profile: str) -> Exception:
             return NotFound("profile", profile)
         case grpc.StatusCode.FAILED_PRECONDITION:
             sentence = error.details() or "The profile has no usable sample."
-            return Precondition(_reason(error) or "PROFILE_NOT_USABLE", profile, sentence)
+            return Precondition(details_of(error).reason or "PROFILE_NOT_USABLE", profile, sentence)
         case grpc.StatusCode.UNAVAILABLE | grpc.StatusCode.DEADLINE_EXCEEDED:
             return Unavailable("CATALOG_UNREACHABLE", "The catalog does not answer, and this profile is not cached.")
         case _:
             return error
-
-
-def _reason(error: grpc.aio.AioRpcError) -> str:
-    """The catalog's reason, such as CONSENT_REQUIRED; empty without one."""
-    metadata: Any = error.trailing_metadata() or ()  # pairs, which its type does not say
-    packed = dict(metadata).get(DETAILS_HEADER, b"")
-    info = error_details_pb2.ErrorInfo()
-    for detail in status_pb2.Status.FromString(packed).details:
-        if detail.Unpack(info):
-            return str(info.reason)
-    return ""

@@ -4,10 +4,12 @@ from collections.abc import Sequence
 
 from sqlalchemy import Select, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Session
 from sqlmodel import col
 from voicebox_kit.errors import AlreadyExists, NotFound, Precondition
 from voicebox_sql.database import Database
 from voicebox_sql.keys import draw_key
+from voicebox_sql.stored_bytes import refuse_beyond
 
 from .tables import Deletion, VoiceModel
 
@@ -33,9 +35,10 @@ class VoiceModelStore:
         async with self._database.reading() as session:
             return await session.scalar(asked)
 
-    async def create(self, row: VoiceModel, time_us: int, *, rename: bool) -> VoiceModel:
+    async def create(self, row: VoiceModel, time_us: int, *, rename: bool, limit: int | None = None) -> VoiceModel:
         """Keep a new voice model, and answer it; or answer the one that the same request made. With `rename` a number
-        is added to an id in use, else that raises AlreadyExists. Raises Precondition("TOO_MANY_VOICE_MODELS").
+        is added to an id in use, else that raises AlreadyExists. Raises Precondition("TOO_MANY_VOICE_MODELS"),
+        Exhausted("STORED_BYTES_EXHAUSTED") beyond the bytes that the owner may store.
         """
         wanted = row.id
 
@@ -55,6 +58,7 @@ class VoiceModelStore:
             row.id = _free(wanted, taken) if rename else wanted
             if row.id in taken:
                 raise AlreadyExists(KIND, f"{COLLECTION}/{row.id}")
+            await refuse_beyond(session, _stored_bytes, row.owner, row.size_bytes, limit)
             row.key = await _free_key(session, time_us)
             session.add(row)
             await session.flush()
@@ -96,6 +100,10 @@ class VoiceModelStore:
         statement = select(func.count()).select_from(VoiceModel).where(col(VoiceModel.owner) == owner)
         async with self._database.reading() as session:
             return int(await session.scalar(statement) or 0)
+
+    async def stored_bytes(self, owner: str) -> int:
+        """How large they are together."""
+        return await self._database.read(lambda session: _stored_bytes(session, owner))
 
     async def move(self, owner: str, new_owner: str) -> int:
         """Give all to another owner, and answer how many; an id that both have gets a number."""
@@ -161,6 +169,10 @@ async def _free_key(session: AsyncSession, time_us: int) -> int:
     while await session.get(VoiceModel, key := draw_key(time_us, attempt)):
         attempt += 1
     return key
+
+
+def _stored_bytes(session: Session, owner: str) -> int:
+    return int(session.scalar(select(func.sum(col(VoiceModel.size_bytes))).where(col(VoiceModel.owner) == owner)) or 0)
 
 
 def _named(owner: str, identity: str) -> Select[VoiceModel]:

@@ -15,7 +15,7 @@ from voicebox_kit.durable import sync_path
 from voicebox_kit.errors import Unavailable
 from voicebox_models.adapters import dataset
 
-from voicebox_jobs.inputs.wav import wav_blocks
+from voicebox_jobs.inputs.wav import duration_seconds, wav_blocks
 from voicebox_jobs.job_type import Report
 
 MAX_UNPACKED_BYTES = 8 << 30
@@ -34,7 +34,7 @@ async def unpack(archive: AsyncIterator[bytes], folder: Path, report: Report) ->
         async for block in archive:
             await asyncio.to_thread(spool.write, block)
         reader = await asyncio.to_thread(ZipReader, spool, MAX_UNPACKED_BYTES)
-        listed = dataset.lines(b"".join(reader.blocks(dataset.FILE, MAX_LIST_BYTES)))
+        listed = await asyncio.to_thread(_listed, reader)
         try:
             async with open_decoder() as decoder:
                 for number, (name, _) in enumerate(listed):
@@ -45,6 +45,15 @@ async def unpack(archive: AsyncIterator[bytes], folder: Path, report: Report) ->
         await asyncio.to_thread(_complete, partial, [text for _, text in listed])
     await asyncio.to_thread(partial.rename, folder)
     return len(listed)
+
+
+def seconds_of(folder: Path) -> float:
+    """How long the recordings of an unpacked data set are together. Blocking."""
+    return sum(duration_seconds(path) for path in (folder / "wavs").iterdir())
+
+
+def _listed(reader: ZipReader) -> Sequence[tuple[str, str]]:
+    return dataset.lines(b"".join(reader.blocks(dataset.FILE, MAX_LIST_BYTES)))
 
 
 def _count(folder: Path) -> int:
@@ -68,18 +77,12 @@ def _complete(folder: Path, texts: Sequence[str]) -> None:
 async def _write(path: Path, decoder: Decoder, reader: ZipReader, name: str) -> None:
     try:
         with path.open("wb") as file:
-            async for block in wav_blocks(decoder, _blocks(reader, name)):
+            async for block in wav_blocks(decoder, reader.stream(name, MAX_RECORDING_BYTES)):
                 file.write(block)
     except DecoderUnavailable:
         raise
     except AudioError as error:
         raise dataset.refused(f"{name[:200]}: {error.sentence}") from error
-
-
-async def _blocks(reader: ZipReader, name: str) -> AsyncIterator[bytes]:
-    blocks = reader.blocks(name, MAX_RECORDING_BYTES)
-    while (block := await asyncio.to_thread(next, blocks, b"")) != b"":
-        yield block
 
 
 def _path(number: int) -> str:

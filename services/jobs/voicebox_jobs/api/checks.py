@@ -7,6 +7,7 @@ from google.protobuf.duration_pb2 import Duration
 from voicebox_kit.errors import InvalidField
 
 MAX_LABELS = 64
+MAX_DEVICE_BYTES = 1 << 50
 MAX_PRIORITY = 100
 DEFAULT_TIMEOUT_US = 3600 * 1_000_000
 MAX_TIMEOUT_US = 7 * 86_400 * 1_000_000
@@ -79,3 +80,10 @@ def timeout_us(value: Duration | None) -> int:
     if not 1_000_000 <= given <= MAX_TIMEOUT_US:
         raise InvalidField("job.timeout", "job.timeout must be from 1 s to 7 days.")
     return given
+
+
+def device_memory_bytes(value: int) -> int:
+    """From 0, which is not said, to 2^50."""
+    if not 0 <= value <= MAX_DEVICE_BYTES:
+        raise InvalidField("job.device_memory_bytes", "job.device_memory_bytes must be from 0 to 2^50.")
+    return value

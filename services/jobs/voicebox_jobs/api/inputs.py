@@ -6,9 +6,11 @@ from collections.abc import AsyncIterator
 
 from google.protobuf.empty_pb2 import Empty
 from voicebox.jobs.v1 import jobs_pb2 as pb
-from voicebox_blobs.blobs import Blobs
-from voicebox_kit.errors import InvalidField, NotFound
+from voicebox_blobs.blobs import Blobs, Meter
+from voicebox_kit import principal
+from voicebox_kit.errors import Exhausted, InvalidField, NotFound, Precondition
 from voicebox_sql.paging import from_token, page_size, to_token
+from voicebox_sql.stored_bytes import within
 
 from voicebox_jobs.inputs.check import TEXT, ZIP, Checker
 from voicebox_jobs.job_type import Types
@@ -20,7 +22,7 @@ from . import checks
 from .downloads import Download, StoredFile, open_download
 from .messages import to_input
 
-OF_TEXT, OF_ZIP = ("synthesize_batch",), ("train_adapter",)
+OF_TEXT, OF_ZIP = ("synthesize_batch", "openai_batch"), ("train_adapter",)
 """Types of jobs whose input is text or a zip file; the inputs of the others are audio."""
 CONTENT_TYPES = {
     "wav": "audio/wav",
@@ -45,13 +47,16 @@ class Inputs:
         self._max_bytes, self._retention_us = max_bytes, retention_us
 
     async def upload(self, requests: AsyncIterator[pb.UploadInputRequest], owner: str) -> pb.Input:
-        """Store a file; a repeated request id returns the stored one."""
+        """Store a file; a repeated request id returns the stored one, where that is the same file."""
         first = await anext(requests, pb.UploadInputRequest())
         request_id, file_name = checks.request_id(first.request_id), checks.file_name(first.file_name)
         if request_id and (stored := await self._store.find_request(owner, request_id)):
+            await _check_same(stored, _content(first, requests))
             return to_input(stored, self._retention_us)
         try:
-            blob = await self._blobs.put("inputs", _content(first, requests), self._max_bytes)
+            blob = await self._blobs.put(
+                "inputs", await self._within(_content(first, requests), owner), self._max_bytes
+            )
         except InvalidField as error:
             sentence = f"content must have at most {self._max_bytes} bytes."
             raise InvalidField("content", sentence, "INPUT_TOO_LARGE") from error
@@ -76,10 +81,22 @@ class Inputs:
             await self._blobs.delete(blob.name)
             raise
         # Where it is unknown whether the row was written, the file stays: the sweep finds out.
-        stored = await self._store.add(row)
+        try:
+            stored = await self._store.add(row, principal.stored_limit())
+        except Exhausted:
+            await self._blobs.delete(blob.name)
+            raise
         if stored.blob != blob.name:
             await self._blobs.delete(blob.name)
+            _refuse_other(stored, blob.sha256)
         return to_input(stored, self._retention_us)
+
+    async def _within(self, content: AsyncIterator[bytes], owner: str) -> AsyncIterator[bytes]:
+        """The bytes of an upload, which ends where the caller may store no more."""
+        limit = principal.stored_limit()
+        if limit is None:
+            return content
+        return within(content, len, owner, await self._store.stored_bytes(owner), limit)
 
     async def get(self, request: pb.GetInputRequest, owner: str) -> pb.Input:
         return to_input(await self._store.get(owner, checks.identity("inputs", request.name)), self._retention_us)
@@ -121,6 +138,20 @@ class Inputs:
     async def delete(self, request: pb.DeleteInputRequest, owner: str) -> Empty:
         await self._blobs.delete(await self._store.delete(owner, checks.identity("inputs", request.name)))
         return Empty()
+
+
+async def _check_same(stored: Input, content: AsyncIterator[bytes]) -> None:
+    meter = Meter()
+    async for _ in meter.read(content):
+        if meter.size_bytes > stored.size_bytes:
+            break
+    _refuse_other(stored, meter.sha256)
+
+
+def _refuse_other(stored: Input, sha256: str) -> None:
+    if stored.sha256 != sha256:
+        sentence = "This request id came before, with another file: draw a new one."
+        raise Precondition("REQUEST_ID_REUSED", f"inputs/{stored.id}", sentence)
 
 
 async def _content(

@@ -9,8 +9,9 @@ from google.protobuf.empty_pb2 import Empty
 from google.protobuf.json_format import MessageToDict
 from voicebox.jobs.v1 import jobs_pb2 as pb
 from voicebox_blobs.blobs import Blobs
-from voicebox_kit import principal
+from voicebox_kit import call_log, principal
 from voicebox_kit.errors import InvalidField
+from voicebox_models.device_leases.settings import Sharing
 from voicebox_sql.paging import from_token, page_size, to_token
 
 from voicebox_jobs.datasets.clips import CLIP, Clip
@@ -38,11 +39,13 @@ class Jobs:
         blobs: Blobs,
         types: Types,
         devices: Sequence[str],
+        sharing: Sharing,
         accounts: Accounts | None,
         retention_us: int,
         nudge: Callable[[], None],
     ) -> None:
         self._store, self._blobs, self._types, self._devices = store, blobs, types, devices
+        self._sharing = sharing
         self._accounts, self._retention_us, self._nudge = accounts, retention_us, nudge
 
     async def create(self, request: pb.CreateJobRequest, owner: str) -> pb.Job:
@@ -70,11 +73,13 @@ class Jobs:
             timeout_us=checks.timeout_us(given.timeout if given.HasField("timeout") else None),
             device=device,
             queue=device or LIGHT,
+            **self._of_device(given, device),
             state=State.QUEUED,
         )
         maximum = await self._accounts.max_jobs(owner) if self._accounts else None
-        created = await self._store.create(job, inputs, maximum)
+        created = await self._store.create(job, inputs, maximum, principal.stored_limit())
         self._nudge()
+        call_log.note("job", created.id)
         if created.id != job.id:
             return await self._view(owner, created.id)
         return to_job(JobView(created, queue_place=await self._store.place_of(created)), self._retention_us)
@@ -99,8 +104,9 @@ class Jobs:
         job_id = checks.identity("jobs", request.name)
         if kind := self._types.get((await self._store.view(owner, job_id)).job.type):
             principal.require(kind.scopes)
-        await self._store.retry(owner, job_id, request.from_step)
+        blobs = await self._store.retry(owner, job_id, request.from_step)
         self._nudge()
+        await self._blobs.delete(*blobs)
         return await self._view(owner, job_id)
 
     async def delete(self, request: pb.DeleteJobRequest, owner: str) -> Empty:
@@ -132,6 +138,14 @@ class Jobs:
             return {**fields, CLIP: rejudged(clip).to_json()}
 
         return to_item(await self._store.update_item(owner, job_id, number, change))
+
+    def _of_device(self, given: pb.Job, device: str) -> dict[str, Any]:
+        """How much of its device a job asks for, where that can be looked at."""
+        asked = checks.device_memory_bytes(given.device_memory_bytes)
+        if asked and not (device and self._sharing.leases(device)):
+            why = f"{device} is not shared here" if device else "this work needs no device of its own"
+            return {"warnings": [f"device_memory_bytes is ignored: {why}."]}
+        return {"device_memory_bytes": asked}
 
     async def _view(self, owner: str, job_id: str) -> pb.Job:
         return to_job(await self._store.view(owner, job_id), self._retention_us)

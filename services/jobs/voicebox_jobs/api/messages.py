@@ -28,6 +28,7 @@ def to_job(view: JobView, retention_us: int) -> pb.Job:
         attempt=row.attempt,
         queue_place=view.queue_place,
         device=row.device,
+        device_memory_bytes=row.device_memory_bytes,
         error=_error(row),
         steps=_steps(view),
         outputs=row.outputs,

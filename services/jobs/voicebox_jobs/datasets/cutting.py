@@ -1,6 +1,6 @@
 """Cuts a recording into clips at its pauses, and measures each."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from voicebox_audio.loudness import LoudnessMeter
 from voicebox_audio.pcm import Samples
@@ -15,32 +15,22 @@ MIN_SECONDS, MAX_SECONDS = 3.0, 15.0
 """Of a clip: what trainers of voices take."""
 
 
-Clean = Callable[[Samples, int], Samples]
-"""Gives samples at a rate in Hz without their noise, as `noise.reduced` does."""
-
-
-def unchanged(samples: Samples, _sample_rate_hz: int) -> Samples:
-    """The samples as they are."""
-    return samples
-
-
 def cut(
     name: str,
     recording: Recording,
-    clean: Clean = unchanged,
+    cleaned: Recording | None = None,
     min_seconds: float = MIN_SECONDS,
     max_seconds: float = MAX_SECONDS,
 ) -> Iterator[Clip]:
     """The clips of a recording in order; none where there is no speech. Their names are its name with a number. Each
-    is measured as it is after `clean`.
+    is measured as it is in `cleaned`, the recording without its noise, where there is one.
     """
     meter = FrameMeter(recording.sample_rate_hz)
     for block in recording.blocks():
         meter.push(block)
     for number, span in enumerate(utterances(meter.levels, min_seconds, max_seconds), 1):
         begin, end = span.begin * FRAME_SECONDS, span.end * FRAME_SECONDS
-        samples = clean(recording.stretch(begin, end), recording.sample_rate_hz)
-        measures = measure(samples, recording.sample_rate_hz)
+        measures = measure((cleaned or recording).stretch(begin, end), recording.sample_rate_hz)
         yield Clip(f"{name}-{number:04d}", name, begin, end, measures)
 
 

@@ -1,7 +1,7 @@
 """Noise reduction by DeepFilterNet 3 (Schröter and others, 2023), whose weights come in the wheel."""
 
 import ctypes
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from importlib.util import find_spec
@@ -19,31 +19,54 @@ MAX_REDUCTION_DB = 100.0
 
 
 def is_installed() -> bool:
-    """Whether `reduced` can be called: the extra `denoise` of this package."""
+    """Whether a network can be opened: the extra `denoise` of this package."""
     return find_spec(PACKAGE) is not None
 
 
-def reduced(samples: Samples, sample_rate_hz: int) -> Samples:
-    """Samples without their noise, shape (n,), of the same length and rate."""
-    up, down = Resampler(sample_rate_hz, RATE_HZ), Resampler(RATE_HZ, sample_rate_hz)
-    wide = np.concatenate((up.push(samples), up.finish()))
-    with _network() as (library, state):
-        frame = int(library.df_get_frame_length(state))
-        count = -(-(wide.size + LATENCY_SAMPLES) // frame)
-        given = np.zeros((count, frame), np.float32)
-        given.reshape(-1)[: wide.size] = wide
-        clean = np.empty_like(given)
-        for before, after in zip(given, clean, strict=True):
-            library.df_process_frame(state, before.ctypes.data, after.ctypes.data)
-    narrow = np.concatenate((down.push(clean.reshape(-1)[LATENCY_SAMPLES:]), down.finish()))
-    result: Samples = np.zeros_like(samples)
-    result[: narrow.size] = narrow[: samples.size]
-    return result
+class Network:
+    """A network that has heard nothing, for one recording: it cannot be set back, and silence makes it forget too
+    little.
+    """
+
+    def __init__(self, library: Any, state: ctypes.c_void_p) -> None:
+        self._library, self._state = library, state
+        self._frame = int(library.df_get_frame_length(state))
+
+    def reduced(self, blocks: Iterable[Samples], sample_rate_hz: int, count: int) -> Iterator[Samples]:
+        """A recording of `count` samples without its noise, as blocks, at the same rate and of the same length."""
+        down, before, left = Resampler(RATE_HZ, sample_rate_hz), LATENCY_SAMPLES, count
+        for wide in self._processed(self._wide(blocks, sample_rate_hz)):
+            narrow = down.push(wide[before:])[:left]
+            before, left = max(0, before - wide.size), left - narrow.size
+            yield narrow
+        rest: Samples = np.zeros(left, np.float32)
+        tail = down.finish()[:left]
+        rest[: tail.size] = tail
+        yield rest
+
+    def _wide(self, blocks: Iterable[Samples], sample_rate_hz: int) -> Iterator[Samples]:
+        """The recording at RATE_HZ, with as much silence behind it as its end waits for."""
+        up = Resampler(sample_rate_hz, RATE_HZ)
+        yield from map(up.push, blocks)
+        yield up.finish()
+        yield np.zeros(LATENCY_SAMPLES + self._frame - 1, np.float32)
+
+    def _processed(self, pieces: Iterable[Samples]) -> Iterator[Samples]:
+        held: Samples = np.zeros(0, np.float32)
+        for piece in pieces:
+            held = np.concatenate((held, piece))
+            size = held.size // self._frame * self._frame
+            given = held[:size].reshape(-1, self._frame)
+            clean = np.empty_like(given)
+            for before, after in zip(given, clean, strict=True):
+                self._library.df_process_frame(self._state, before.ctypes.data, after.ctypes.data)
+            held = held[size:]
+            yield clean.reshape(-1)
 
 
 @contextmanager
-def _network() -> Iterator[tuple[Any, ctypes.c_void_p]]:
-    """The library, and a network that has heard nothing."""
+def opened() -> Iterator[Network]:
+    """The network, while the block runs."""
     package = import_module(PACKAGE)
     library = package.load_library()
     library.df_create.restype, library.df_create.argtypes = (
@@ -55,6 +78,6 @@ def _network() -> Iterator[tuple[Any, ctypes.c_void_p]]:
     library.df_free.argtypes = [ctypes.c_void_p]
     state = library.df_create(str(package.model_path()).encode(), MAX_REDUCTION_DB, None)
     try:
-        yield library, state
+        yield Network(library, state)
     finally:
         library.df_free(state)

@@ -15,6 +15,7 @@ from .wav import LIMITS
 
 TEXT, ZIP = "text", "zip"
 ZIP_BEGINS = b"PK\3\4"
+NEITHER = " It is no zip file either, and no text in UTF-8 of at most 64 MiB."
 MAX_TEXT_BYTES = 64 * 1024 * 1024
 _NOT_AUDIO = (AudioReason.AUDIO_FORMAT_REFUSED, AudioReason.AUDIO_UNREADABLE)
 
@@ -48,7 +49,8 @@ class Checker:
                     return Checked(ZIP)
                 if error.reason in _NOT_AUDIO and size_bytes <= MAX_TEXT_BYTES and await self._is_text(blob):
                     return Checked(TEXT)
-                raise InvalidField("content", error.sentence, reason=error.reason) from error
+                also = NEITHER if error.reason in _NOT_AUDIO else ""
+                raise InvalidField("content", error.sentence + also, reason=error.reason) from error
 
     async def _audio(self, blob: str) -> Checked:
         stream = self._decoder.stream(self._blobs.read(blob), None, LIMITS)

@@ -1,8 +1,10 @@
 """Any recording as a WAV file: mono, 16 bits, at its own rate; decoded in the confined decoder."""
 
 import struct
+import wave
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from pathlib import Path
 
 import numpy as np
 from voicebox_audio.decoding.decoder import Decoder
@@ -21,7 +23,7 @@ async def wav_blocks(decoder: Decoder, blocks: AsyncIterator[bytes]) -> AsyncIte
     stream = decoder.stream(blocks, None, LIMITS)
     async with aclosing(stream):
         async for samples in stream:
-            held.append(_pcm(samples))
+            held.append(pcm(samples))
     assert stream.source is not None
     size = sum(map(len, held))
     yield header(stream.source.sample_rate_hz, size)
@@ -31,11 +33,19 @@ async def wav_blocks(decoder: Decoder, blocks: AsyncIterator[bytes]) -> AsyncIte
 
 def wav(samples: Samples, sample_rate_hz: int) -> bytes:
     """The WAV file of samples, shape (n,)."""
-    data = _pcm(samples)
+    data = pcm(samples)
     return header(sample_rate_hz, len(data)) + data
 
 
-def _pcm(samples: Samples) -> bytes:
+def duration_seconds(path: Path) -> float:
+    """How long a file is that is written as here."""
+    with wave.open(str(path)) as file:
+        seconds: float = file.getnframes() / file.getframerate()
+        return seconds
+
+
+def pcm(samples: Samples) -> bytes:
+    """Samples as they stand behind the header."""
     return (np.clip(samples, -1.0, 1.0) * 32767).round().astype("<i2").tobytes()
 
 

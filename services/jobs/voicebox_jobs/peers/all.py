@@ -13,6 +13,7 @@ from .asr import Asr
 from .catalog import Catalog
 from .conversion import Conversion
 from .models import Models
+from .openai import OpenAi
 from .tts import Tts
 
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
@@ -32,6 +33,7 @@ class Peers:
     catalog: Catalog
     models: Models
     conversion: Conversion
+    openai: OpenAi
 
 
 @asynccontextmanager
@@ -42,4 +44,5 @@ async def open_peers(addresses: settings.Peers, authentication: Authentication) 
             await stack.enter_async_context(open_channel(address, authentication, OPTIONS))
             for address in (addresses.tts, addresses.asr, addresses.catalog, addresses.conversion)
         ]
-        yield Peers(Tts(tts), Asr(asr), Catalog(catalog), Models({"tts": tts, "asr": asr}), Conversion(conversion))
+        models = Models({"tts": tts, "asr": asr})
+        yield Peers(Tts(tts), Asr(asr), Catalog(catalog), models, Conversion(conversion), OpenAi(tts, asr))

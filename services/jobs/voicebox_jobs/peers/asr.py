@@ -7,12 +7,13 @@ import grpc
 from google.api.httpbody_pb2 import HttpBody
 from google.protobuf.json_format import MessageToDict
 from voicebox.asr.v1 import asr_pb2, asr_pb2_grpc
+from voicebox_blobs.blocks import for_messages
+from voicebox_kit.peer_calls import metadata_for
 from voicebox_kit.uploads import answer_of
 
-from .errors import metadata, peer_errors
+from .errors import peer_errors
 
 ITEM_SECONDS = 3600.0
-PIECE_BYTES = 64 * 1024
 
 
 class Asr:
@@ -32,13 +33,11 @@ class Asr:
 
         async def messages() -> AsyncIterator[asr_pb2.RecognizeUploadRequest]:
             yield asr_pb2.RecognizeUploadRequest(config=config)
-            async for block in blocks:
-                for start in range(0, len(block), PIECE_BYTES):
-                    piece = HttpBody(data=block[start : start + PIECE_BYTES])
-                    yield asr_pb2.RecognizeUploadRequest(audio=piece)
+            async for piece in for_messages(blocks):
+                yield asr_pb2.RecognizeUploadRequest(audio=HttpBody(data=piece))
 
         with peer_errors("asr"):
             answer = await answer_of(
-                self._stub.RecognizeUpload(messages(), timeout=ITEM_SECONDS, metadata=metadata(owner))
+                self._stub.RecognizeUpload(messages(), timeout=ITEM_SECONDS, metadata=metadata_for(owner))
             )
         return MessageToDict(answer, preserving_proto_field_name=True), answer.audio_duration.ToMicroseconds()

@@ -4,8 +4,9 @@ from collections.abc import AsyncIterator, Sequence
 
 import grpc
 from voicebox.catalog.v1 import catalog_pb2, catalog_pb2_grpc
+from voicebox_kit.peer_calls import metadata_for
 
-from .errors import metadata, peer_errors
+from .errors import peer_errors
 
 CALL_SECONDS = 30.0
 DOWNLOAD_SECONDS = 600.0
@@ -25,7 +26,7 @@ class Catalog:
         with peer_errors("catalog"):
             while True:
                 request = catalog_pb2.ListSamplesRequest(parent=profile, page_size=PAGE, page_token=token)
-                page = await self._stub.ListSamples(request, timeout=CALL_SECONDS, metadata=metadata(owner))
+                page = await self._stub.ListSamples(request, timeout=CALL_SECONDS, metadata=metadata_for(owner))
                 found += [sample.name for sample in page.samples if not sample.excluded]
                 token = page.next_page_token
                 if not token:
@@ -36,6 +37,6 @@ class Catalog:
         request = catalog_pb2.DownloadSampleAudioRequest(name=sample)
         with peer_errors("catalog"):
             async for answer in self._stub.DownloadSampleAudio(
-                request, timeout=DOWNLOAD_SECONDS, metadata=metadata(owner)
+                request, timeout=DOWNLOAD_SECONDS, metadata=metadata_for(owner)
             ):
                 yield answer.body.data

@@ -6,14 +6,16 @@ from dataclasses import dataclass, field
 import grpc
 from google.api.httpbody_pb2 import HttpBody
 from voicebox.conversion.v1 import conversion_pb2, conversion_pb2_grpc
+from voicebox_blobs.blocks import for_messages
 from voicebox_kit.errors import Unavailable
+from voicebox_kit.peer_calls import metadata_for
 from voicebox_kit.uploads import answer_of
 
-from .errors import metadata, peer_errors
+from .errors import peer_errors
 
 CALL_SECONDS = 600.0
-CONVERT_SECONDS = 3600.0
-PIECE_BYTES = 64 * 1024
+CONVERT_SECONDS = 86_400.0
+"""A job that may take less is ended by its own timeout."""
 CONTENT_TYPE = "application/zip"
 
 
@@ -41,12 +43,12 @@ class Conversion:
 
         async def messages() -> AsyncIterator[conversion_pb2.ImportVoiceModelRequest]:
             yield conversion_pb2.ImportVoiceModelRequest(request_id=request_id)
-            async for piece in _pieces(archive):
+            async for piece in for_messages(archive):
                 body = HttpBody(content_type=CONTENT_TYPE, data=piece)
                 yield conversion_pb2.ImportVoiceModelRequest(archive=body)
 
         with peer_errors("conversion"):
-            call = self._models.ImportVoiceModel(messages(), timeout=CALL_SECONDS, metadata=metadata(owner))
+            call = self._models.ImportVoiceModel(messages(), timeout=CALL_SECONDS, metadata=metadata_for(owner))
             return (await answer_of(call)).name
 
     async def convert(
@@ -57,11 +59,11 @@ class Conversion:
 
         async def messages() -> AsyncIterator[conversion_pb2.ConvertSpeechRequest]:
             yield conversion_pb2.ConvertSpeechRequest(config=config, encoding=conversion_pb2.AUDIO_ENCODING_WAV)
-            async for piece in _pieces(audio):
+            async for piece in for_messages(audio):
                 yield conversion_pb2.ConvertSpeechRequest(audio=HttpBody(data=piece))
 
         with peer_errors("conversion"):
-            call = self._speech.ConvertSpeech(messages(), timeout=CONVERT_SECONDS, metadata=metadata(owner))
+            call = self._speech.ConvertSpeech(messages(), timeout=CONVERT_SECONDS, metadata=metadata_for(owner))
             async for answer in call:
                 _take(answer, converted)
                 if answer.audio.data:
@@ -74,9 +76,3 @@ def _take(answer: conversion_pb2.ConvertSpeechResponse, converted: Converted) ->
     said: Sequence[str] = (*answer.started.warnings, *answer.finished.warnings)
     converted.warnings += said
     converted.is_complete = converted.is_complete or answer.HasField("finished")
-
-
-async def _pieces(blocks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    async for block in blocks:
-        for start in range(0, len(block), PIECE_BYTES):
-            yield block[start : start + PIECE_BYTES]

@@ -5,14 +5,15 @@ from collections.abc import AsyncIterator, Mapping
 import grpc
 from google.api.httpbody_pb2 import HttpBody
 from voicebox.models.v1 import models_pb2, models_pb2_grpc
+from voicebox_blobs.blocks import for_messages
 from voicebox_kit.errors import Unavailable
+from voicebox_kit.peer_calls import metadata_for
 from voicebox_kit.uploads import answer_of
 
-from .errors import metadata, peer_errors
+from .errors import peer_errors
 
 DOWNLOAD_SECONDS = 86_400.0
 IMPORT_SECONDS = 600.0
-PIECE_BYTES = 64 * 1024
 CONTENT_TYPE = "application/zip"
 
 
@@ -29,7 +30,7 @@ class Models:
         """Bytes done and in total, again and again until the model is there. VoiceboxError."""
         request, is_done = models_pb2.DownloadModelRequest(name=model), False
         with peer_errors(service):
-            call = self._stubs[service].DownloadModel(request, timeout=DOWNLOAD_SECONDS, metadata=metadata(owner))
+            call = self._stubs[service].DownloadModel(request, timeout=DOWNLOAD_SECONDS, metadata=metadata_for(owner))
             async for answer in call:
                 is_done = answer.done
                 yield answer.bytes_done, answer.bytes_total
@@ -43,12 +44,10 @@ class Models:
 
         async def messages() -> AsyncIterator[models_pb2.ImportAdapterRequest]:
             yield models_pb2.ImportAdapterRequest(adapter_id=identity)
-            async for block in archive:
-                for start in range(0, len(block), PIECE_BYTES):
-                    body = HttpBody(content_type=CONTENT_TYPE, data=block[start : start + PIECE_BYTES])
-                    yield models_pb2.ImportAdapterRequest(archive=body)
+            async for piece in for_messages(archive):
+                yield models_pb2.ImportAdapterRequest(archive=HttpBody(content_type=CONTENT_TYPE, data=piece))
 
         with peer_errors(service):
-            call = self._stubs[service].ImportAdapter(messages(), timeout=IMPORT_SECONDS, metadata=metadata(owner))
+            call = self._stubs[service].ImportAdapter(messages(), timeout=IMPORT_SECONDS, metadata=metadata_for(owner))
             adapter = await answer_of(call)
         return adapter.name, adapter.model

@@ -6,8 +6,9 @@ from typing import Any
 
 import grpc
 from voicebox.tts.v1 import tts_pb2, tts_pb2_grpc
+from voicebox_kit.peer_calls import metadata_for
 
-from .errors import metadata, peer_errors
+from .errors import peer_errors
 
 ITEM_SECONDS = 1800.0
 ENCODINGS = {
@@ -39,15 +40,15 @@ class Tts:
         """The bytes of an audio file; `spoken` is filled on the way. `style` has the contract's names. Raises
         VoiceboxError.
         """
-        config = tts_pb2.SynthesisConfig(audio=tts_pb2.AudioSpec(encoding=ENCODINGS[container]), store=False)
-        config.style.MergeFrom(tts_pb2.SpeakingStyle(**style))
+        audio = tts_pb2.AudioSpec(encoding=ENCODINGS[container])
+        config = tts_pb2.SynthesisConfig(audio=audio, style=tts_pb2.SpeakingStyle(**style), store=False)
         if voice.startswith("profiles/"):
             config.voice.profile = voice
         elif voice:
             config.voice.voice = voice
         request = tts_pb2.StreamSynthesizeRequest(text=text, config=config)
         with peer_errors("tts"):
-            async for event in self._stub.StreamSynthesize(request, timeout=ITEM_SECONDS, metadata=metadata(owner)):
+            async for event in self._stub.StreamSynthesize(request, timeout=ITEM_SECONDS, metadata=metadata_for(owner)):
                 match event.WhichOneof("event"):
                     case "started":
                         spoken.voice = event.started.voice

@@ -1,7 +1,9 @@
 """DBOS: which worker runs which job, and when. Its workflow calls the runner; it knows nothing of what jobs do.
 
 A job's run is a workflow, `{job}.{run}`. Work that needs a device waits in the queue `devices`, whose partition is the
-device: one job at a time on each. Other work waits in `light`.
+device: one job at a time on each. Jobs that say how much of a shared device they need wait in `shares` instead, where
+the leases of the device decide; where it runs in pods of Kubernetes, it is handed over at once. Other work waits in
+`light`.
 """
 
 import asyncio
@@ -9,6 +11,7 @@ import concurrent.futures
 import logging
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
 import sqlalchemy
@@ -16,17 +19,31 @@ from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer
 from sqlalchemy.engine import URL, make_url
 from voicebox_kit.errors import StartError
 
+from voicebox_jobs.store.runs import NewRun
+
 log = logging.getLogger(__name__)
 
-DEVICES, LIGHT = "devices", "light"
+DEVICES, SHARES, PODS, LIGHT = "devices", "shares", "pods", "light"
+MAX_PODS = 32
+"""Runs in pods that a worker follows at once; each takes a thread."""
+MAX_SHARES = 8
+"""Jobs that run, or wait for room, on one device at once."""
 SCHEMA = "job_queue"
 WORKFLOW = "run_job"
 VERSION = "1"
 """Of the workflow below: a worker takes over only workflows of its own version."""
 POLL_SECONDS = 0.15
+NUMBERS = 10_000_000
+"""Of jobs with one priority. Of equals DBOS takes the oldest, but in SQLite it knows their age by the second only. Its
+numbers end at 2^31: where ours begin again, jobs that wait at that moment may change places, once.
+"""
 MAX_RECOVERIES = 1_000_000
 """Who is dead is decided by our own count, of deaths and not of restarts."""
 BUSY_MS = 30_000
+OVER = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
+"""The states of a run that has ended, as DBOS calls them."""
+FORGOTTEN = 200
+"""Runs that are deleted at a time."""
 
 T = TypeVar("T")
 
@@ -75,9 +92,13 @@ class _Bridge:
 class Queue:
     """The queue of one worker process. DBOS is one for each process, and so is this."""
 
+    is_shared = True
+    """Other workers take of it, too."""
     _bridge: _Bridge | None = None
 
-    def __init__(self, url: str, executor: str, concurrency: int) -> None:
+    def __init__(self, url: str, executor: str, concurrency: int, *, in_pods: bool = False) -> None:
+        """`in_pods` where Kubernetes decides when work that needs a device runs."""
+        self._in_pods = in_pods
         self._url, self._executor, self._concurrency = make_url(url), executor, concurrency
         self._engine = sqlite_engine(self._url) if self._url.get_backend_name() == "sqlite" else None
 
@@ -98,9 +119,13 @@ class Queue:
             config["system_database_engine"] = self._engine
         try:
             DBOS(config=config)
-            DBOS.listen_queues([DEVICES, LIGHT])
+            DBOS.listen_queues([PODS, LIGHT] if self._in_pods else [DEVICES, SHARES, LIGHT])  # each is polled
             DBOS.launch()
-            DBOS.register_queue(DEVICES, partition_concurrency=1, polling_interval_sec=POLL_SECONDS)
+            if self._in_pods:
+                DBOS.register_queue(PODS, worker_concurrency=MAX_PODS, polling_interval_sec=POLL_SECONDS)
+            else:
+                DBOS.register_queue(DEVICES, partition_concurrency=1, polling_interval_sec=POLL_SECONDS)
+                DBOS.register_queue(SHARES, partition_concurrency=MAX_SHARES, polling_interval_sec=POLL_SECONDS)
             DBOS.register_queue(LIGHT, worker_concurrency=self._concurrency, polling_interval_sec=POLL_SECONDS)
         except sqlalchemy.exc.SQLAlchemyError as error:
             raise StartError(f"The database of the queue cannot be used: {error}.") from error
@@ -111,22 +136,35 @@ class Queue:
         if self._engine is not None:
             self._engine.dispose()
 
-    def enqueue(self, job_id: str, run: int, device: str, priority: int) -> None:
-        """Put a job into its queue; once, however often it is called. Blocking."""
+    def enqueue(self, new: NewRun, *, is_sized: bool) -> None:
+        """Put a job into its queue; once, however often it is called. Of equal priorities those whose newest event is
+        older come first. `is_sized` where it takes a part of the device. Blocking.
+        """
+        queue = LIGHT if not new.device else PODS if self._in_pods else SHARES if is_sized else DEVICES
         options: dict[str, Any] = {
             "workflow_name": WORKFLOW,
-            "queue_name": DEVICES if device else LIGHT,
-            "workflow_id": f"{job_id}.{run}",
+            "queue_name": queue,
+            "workflow_id": f"{new.job_id}.{new.run}",
             "app_version": VERSION,
-            "priority": 101 - priority,
+            "priority": 1 + (100 - new.priority) * NUMBERS + new.sequence % NUMBERS,
         }
-        if device:
-            options["queue_partition_key"] = device
-        DBOS.enqueue_workflow_with_options(options, job_id, run)  # type: ignore[arg-type]
+        if queue in (DEVICES, SHARES):
+            options["queue_partition_key"] = new.device
+        DBOS.enqueue_workflow_with_options(options, new.job_id, new.run)  # type: ignore[arg-type]
 
     def recover(self, executors: Sequence[str]) -> None:
         """Put back what these workers, whose lease is over, were running. Blocking."""
         DBOS._recover_pending_workflows(list(executors))
+
+    def forget(self, before: datetime) -> int:
+        """Delete what DBOS keeps of runs that ended before a time; how many. Blocking."""
+        count = 0
+        while found := DBOS.list_workflows(
+            status=OVER, completed_before=before.isoformat(), limit=FORGOTTEN, load_input=False, load_output=False
+        ):
+            DBOS.delete_workflows([run.workflow_id for run in found])
+            count += len(found)
+        return count
 
 
 def _bridge() -> _Bridge:

@@ -15,6 +15,8 @@ from voicebox_kit.errors import Code, Exhausted, Unavailable
 from voicebox_kit.open_calls import OpenCalls
 from voicebox_kit.principal import Principal
 
+from voicebox_jobs.devices.allowance import Allowance
+from voicebox_jobs.devices.devices import Devices
 from voicebox_jobs.job_type import Step, Types, Work
 from voicebox_jobs.peers.all import Peers
 from voicebox_jobs.state import Failure, Outcome, State, failure_of, may_pass
@@ -43,7 +45,7 @@ class Running:
     """A job that runs here."""
 
     job: Job
-    deadline: float
+    allowance: Allowance
     task: "asyncio.Task[Outcome] | None" = None
     is_cancelled: bool = False
     last_event: float = field(default=0.0)
@@ -61,10 +63,12 @@ class StepRunner:
         folder: Path,
         metrics: Metrics,
         calls: OpenCalls,
+        devices: Devices,
     ) -> None:
         """`calls` are the steps that run, by the keys of their jobs' creators."""
         self._runs, self._types, self._blobs, self._peers = runs, types, blobs, peers
         self._folder, self._metrics, self._calls = folder, metrics, calls
+        self._devices = devices
         self._running: dict[str, Running] = {}
 
     @property
@@ -77,8 +81,7 @@ class StepRunner:
         job = await self._surely(lambda: self._runs.begin(job_id, run))
         if job is None:
             return ()
-        deadline = time.monotonic() + job.timeout_us / 1e6
-        self._running[job_id] = Running(job, deadline)
+        self._running[job_id] = Running(job, Allowance(job.timeout_us / 1e6))
         self._metrics.began(job)
         return job.steps
 
@@ -131,6 +134,7 @@ class StepRunner:
         base = sum(each.share for each in steps[: steps.index(step)])
         await self._surely(lambda: self._runs.report(job.id, run, step.state, "", base, None))
         work = self._work(running, completed, step, base)
+        allowed = running.allowance.seconds
         try:
             outcome = await self._outcome(running, step, work)
         except NotOurs:
@@ -138,7 +142,8 @@ class StepRunner:
         except _Over as over:
             await self._ended(job.id, run, over.state, over.failure)
             return False
-        await self._surely(lambda: self._runs.complete(job.id, run, name, outcome))
+        worked = allowed - running.allowance.seconds
+        await self._surely(lambda: self._runs.complete(job.id, run, name, outcome, worked))
         return True
 
     async def _outcome(self, running: Running, step: Step, work: Work) -> Outcome:
@@ -147,14 +152,13 @@ class StepRunner:
             raise _Over(State.CANCELLED)
         _act_for(running.job)
         running.task = asyncio.create_task(self._attempts(step, work))
-        try:
-            async with asyncio.timeout(max(0.0, running.deadline - time.monotonic())):
-                await asyncio.wait([running.task])
-        except TimeoutError:
+        while not running.task.done() and (seconds := running.allowance.seconds):
+            await asyncio.wait([running.task], timeout=max(seconds, 0.1))
+        if not running.task.done():
             running.task.cancel()
             await asyncio.wait([running.task])
             sentence = f"It took longer than {work.job.timeout_us / 1e6:g} s."
-            raise _Over(State.FAILED, Failure(Code.DEADLINE_EXCEEDED, "JOB_TIMEOUT", sentence)) from None
+            raise _Over(State.FAILED, Failure(Code.DEADLINE_EXCEEDED, "JOB_TIMEOUT", sentence))
         if running.task.cancelled():
             if running.is_cancelled:
                 raise _Over(State.CANCELLED)
@@ -194,20 +198,25 @@ class StepRunner:
                 await asyncio.sleep(min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** (attempt - 1)))
 
     def _work(self, running: Running, completed: Mapping[str, Mapping[str, Any]], step: Step, base: float) -> Work:
-        job, began, first = running.job, time.monotonic(), [0.0]
+        job, began, first, last = running.job, time.monotonic(), [0.0], [0.0]
 
-        async def report(fraction: float, stage: str = "") -> None:
+        async def report(fraction: float | None, stage: str = "") -> None:
             now = time.monotonic()
-            if now - running.last_event < EVENT_SECONDS:
+            if fraction is None:
+                fraction = last[0]
+                await asyncio.sleep(running.last_event + EVENT_SECONDS - now)
+            elif now - running.last_event < EVENT_SECONDS:
                 return
-            running.last_event = now
+            running.last_event, last[0] = time.monotonic(), fraction
             first[0] = first[0] or fraction  # what was done before, by an earlier attempt, took no time of this one
             share, done = now - began, fraction - first[0]
             remaining = round(1e6 * share * (1 - fraction) / done) if done > 0 else None
             progress = base + step.share * min(1.0, fraction)
             await self._runs.report(job.id, job.run, step.state, stage, progress, remaining)
 
-        return Work(job, completed, self._runs, self._blobs, self._peers, self._folder / job.id, report)
+        device = self._devices.of_job(job.device, job.device_memory_bytes, running.allowance)
+        folder = self._folder / job.id
+        return Work(job, step.name, completed, self._runs, self._blobs, self._peers, folder, report, device)
 
     async def _ended(self, job_id: str, run: int, state: State, failure: Failure | None = None) -> None:
         running = self._running.get(job_id)

@@ -6,14 +6,19 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 from voicebox_kit.background import Background
 from voicebox_kit.errors import Exhausted, Unavailable
 
+from voicebox_jobs.devices.devices import Devices
 from voicebox_jobs.store.executors import ExecutorStore
 from voicebox_jobs.store.runs import RunStore
 
+from .dispatcher import Dispatcher
+from .one_job import OneJob
 from .queue import Queue
 from .runner import StepRunner
 
@@ -22,9 +27,17 @@ log = logging.getLogger(__name__)
 NEW_SECONDS = 0.5
 """New jobs are looked for so often where nobody says that there is one."""
 TOGETHER_SECONDS = 0.1
-"""Jobs that come so soon after others are handed over together."""
+"""Jobs that come so soon after others are looked for and handed over together."""
 CANCEL_SECONDS = 0.25
 CLOSE_SECONDS = 15.0
+
+
+@dataclass(frozen=True)
+class Retention:
+    """How long what has ended is kept, and how often what is older is deleted."""
+
+    age: timedelta
+    pause_seconds: float
 
 
 class Worker:
@@ -34,13 +47,17 @@ class Worker:
         self,
         runs: RunStore,
         executors: ExecutorStore,
-        runner: StepRunner,
-        queue: Queue,
+        runner: StepRunner | Dispatcher,
+        queue: Queue | OneJob,
+        devices: Devices,
         executor: str,
         lease_seconds: float,
+        retention: Retention,
         news: asyncio.Event,
     ) -> None:
+        self._retention = retention
         self._runs, self._executors, self._runner, self._queue = runs, executors, runner, queue
+        self._devices = devices
         self._executor, self._lease_seconds, self._news = executor, lease_seconds, news
         self._renewed = time.monotonic()
 
@@ -50,12 +67,14 @@ class Worker:
         await self._executors.enter(self._executor)
         await asyncio.to_thread(self._queue.open, asyncio.get_running_loop(), self._runner)
         try:
-            async with (
-                background.running("lease", lambda: self._keep_lease(lost), is_vital=True),
-                background.running("queue", self._hand_over, is_vital=True),
-                background.running("cancel", self._look_for_cancelled),
-                background.running("reaper", self._take_over),
-            ):
+            async with AsyncExitStack() as stack:
+                enter = stack.enter_async_context
+                await enter(background.running("lease", lambda: self._keep_lease(lost), is_vital=True))
+                await enter(background.running("cancel", self._look_for_cancelled))
+                if self._queue.is_shared:
+                    await enter(background.running("queue", self._hand_over, is_vital=True))
+                    await enter(background.running("reaper", self._take_over))
+                    await enter(background.running("retention", self._forget_old))
                 yield
         finally:
             await self._close(lost)
@@ -100,14 +119,23 @@ class Worker:
         while True:
             self._news.clear()
             found = await self._runs.not_enqueued()
-            for job_id, run, device, _, priority in found:
-                await asyncio.to_thread(self._queue.enqueue, job_id, run, device, priority)
+            for each in found:
+                is_sized = self._devices.is_sized(each.device, each.device_memory_bytes)
+                await asyncio.to_thread(self._queue.enqueue, each, is_sized=is_sized)
             if found:
-                await self._runs.set_enqueued([(job_id, run) for job_id, run, *_ in found])
-                await asyncio.sleep(TOGETHER_SECONDS)
+                await self._runs.set_enqueued([(each.job_id, each.run) for each in found])
+            await asyncio.sleep(TOGETHER_SECONDS)
             with suppress(TimeoutError):
                 async with asyncio.timeout(NEW_SECONDS):
                     await self._news.wait()
+
+    async def _forget_old(self) -> None:
+        """What DBOS keeps of runs goes with the retention, as all else of a job does."""
+        while True:
+            count = await asyncio.to_thread(self._queue.forget, datetime.now(UTC) - self._retention.age)
+            if count:
+                log.info("%d runs were older than the retention", count)
+            await asyncio.sleep(self._retention.pause_seconds)
 
     async def _look_for_cancelled(self) -> None:
         while True:

@@ -18,26 +18,34 @@ async def add_event(session: AsyncSession, job: Job, time_us: int) -> None:
     """Write what the job is now as its newest event. The last statement of a transaction: it holds all other events
     back until the commit, so that their numbers become visible in order.
     """
-    taken = update(Counter).where(col(Counter.name) == COUNTER).values(value=col(Counter.value) + 1)
-    job.sequence = (await session.scalars(taken.returning(col(Counter.value)))).one()
-    session.add(
-        Event(
-            sequence=job.sequence,
-            job_key=job.key,
-            job_id=job.id,
-            owner=job.owner,
-            time_us=time_us,
-            state=job.state,
-            stage=job.stage,
-            progress=job.progress,
-            remaining_us=job.remaining_us,
-            attempt=job.attempt,
-            error_code=job.error_code,
-            error_reason=job.error_reason,
-            error_message=job.error_message,
-        )
-    )
+    job.sequence = await next_sequence(session)
+    session.add(event_of(job, time_us))
     await session.flush()
+
+
+async def next_sequence(session: AsyncSession) -> int:
+    """The number of the next event; nobody else gets one until the commit."""
+    taken = update(Counter).where(col(Counter.name) == COUNTER).values(value=col(Counter.value) + 1)
+    return (await session.scalars(taken.returning(col(Counter.value)))).one()
+
+
+def event_of(job: Job, time_us: int) -> Event:
+    """What the job is now, under its newest number."""
+    return Event(
+        sequence=job.sequence,
+        job_key=job.key,
+        job_id=job.id,
+        owner=job.owner,
+        time_us=time_us,
+        state=job.state,
+        stage=job.stage,
+        progress=job.progress,
+        remaining_us=job.remaining_us,
+        attempt=job.attempt,
+        error_code=job.error_code,
+        error_reason=job.error_reason,
+        error_message=job.error_message,
+    )
 
 
 class EventStore:

@@ -10,11 +10,13 @@ from voicebox_kit.errors import NotFound, Precondition
 from voicebox_sql.clock import Clock
 from voicebox_sql.database import Database
 from voicebox_sql.keys import draw_key, first_key
+from voicebox_sql.stored_bytes import refuse_beyond
 
 from voicebox_jobs.state import ENDED, State
 
 from .jobs import Deleted, delete_jobs
-from .tables import Event, File, Input, InputUse, Item, Job
+from .stored_bytes import stored_bytes
+from .tables import Event, File, Input, InputUse, Item, Job, Usage
 
 BATCH = 200
 
@@ -25,8 +27,10 @@ class InputStore:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database, self._clock = database, clock
 
-    async def add(self, row: Input) -> Input:
-        """Store a new input, or return the one with its request id."""
+    async def add(self, row: Input, limit: int | None = None) -> Input:
+        """Store a new input, or return the one with its request id. Exhausted("STORED_BYTES_EXHAUSTED") when it does
+        not fit into what the owner may store.
+        """
         now = self._clock()
 
         async def work(session: AsyncSession) -> Input:
@@ -34,12 +38,17 @@ class InputStore:
                 same = col(Input.owner) == row.owner, col(Input.request_id) == row.request_id
                 if stored := await session.scalar(select(Input).where(*same)):
                     return stored
+            await refuse_beyond(session, stored_bytes, row.owner, row.size_bytes, limit)
             row.key = draw_key(now)
             session.add(row)
             await session.flush()
             return row
 
         return await self._database.write(work)
+
+    async def stored_bytes(self, owner: str) -> int:
+        """How much the owner stores: inputs, and what jobs made."""
+        return await self._database.read(lambda session: stored_bytes(session, owner))
 
     async def find_request(self, owner: str, request_id: str) -> Input | None:
         """The input with this request id; None when there is none."""
@@ -130,7 +139,7 @@ class Upkeep:
 
         async def work(session: AsyncSession) -> Deleted:
             counts = []
-            for table in (Job, Input, Event):
+            for table in (Job, Input, Event, Usage):
                 changed = await session.execute(update(table).where(col(table.owner) == owner).values(owner=new_owner))
                 assert isinstance(changed, CursorResult)
                 counts.append(changed.rowcount)
@@ -148,6 +157,7 @@ class Upkeep:
             deleted.blobs += [row.blob for row in rows]
             deleted.inputs = len(rows)
             await session.execute(delete(Input).where(col(Input.key).in_([row.key for row in rows])))
+            await session.execute(delete(Usage).where(col(Usage.owner) == owner))
             return deleted
 
         return await self._database.write_deletion(work)

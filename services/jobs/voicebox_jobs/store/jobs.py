@@ -12,12 +12,16 @@ from voicebox_kit.errors import Exhausted, InvalidField, NotFound, Precondition
 from voicebox_sql.clock import Clock
 from voicebox_sql.database import Database
 from voicebox_sql.keys import draw_key
+from voicebox_sql.stored_bytes import refuse_beyond
 
-from voicebox_jobs.state import ENDED, State
+from voicebox_jobs.state import ENDED, MAX_WARNINGS, State
 
-from .events import add_event
+from .events import add_event, event_of, next_sequence
+from .stored_bytes import stored_bytes
 from .tables import Event, File, Input, InputUse, Item, Job, Step
 
+INPUTS = 500
+"""Looked for at a time."""
 PLACES = 1 << 55
 """Of jobs with one priority: creation keys in microseconds fit in here."""
 
@@ -47,22 +51,27 @@ class JobStore:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database, self._clock = database, clock
 
-    async def create(self, job: Job, inputs: Collection[str], max_running: int | None = None) -> Job:
-        """Queue a new job, or return the one with its request id. NotFound for an input that is not the owner's.
-        Exhausted("CONCURRENT_JOBS_EXHAUSTED") when `max_running` of the owner's have not ended.
+    async def create(
+        self, job: Job, inputs: Collection[str], max_running: int | None = None, max_stored_bytes: int | None = None
+    ) -> Job:
+        """Queue a new job, or return the one with its request id; Precondition("REQUEST_ID_REUSED") where that is
+        another. NotFound for an input that is not the owner's. Exhausted("CONCURRENT_JOBS_EXHAUSTED") when
+        `max_running` of the owner's have not ended, Exhausted("STORED_BYTES_EXHAUSTED") when it may store no more.
         """
         now = self._clock()
 
         async def work(session: AsyncSession) -> Job:
             if job.request_id and (stored := await session.scalar(_by_request(job.owner, job.request_id))):
-                return stored
+                return _same(stored, job)
             await _check_inputs(session, job.owner, inputs)
             await _check_running(session, job.owner, max_running)
+            await refuse_beyond(session, stored_bytes, job.owner, 1, max_stored_bytes)
             key = draw_key(now)
-            new = Job(**{**job.model_dump(), "key": key, "place": place(job.priority, key)})
-            session.add(new)
-            session.add_all(InputUse(job_key=key, input_id=each) for each in sorted(set(inputs)))
-            await add_event(session, new, now)
+            sequence = await next_sequence(session)
+            new = Job(**{**job.model_dump(), "key": key, "place": place(job.priority, key), "sequence": sequence})
+            uses = [InputUse(job_key=key, input_id=each) for each in sorted(set(inputs))]
+            session.add_all((new, event_of(new, now), *uses))  # in one flush: thousands may be created
+            await session.flush()
             return new
 
         return await self._database.write(work)
@@ -120,24 +129,24 @@ class JobStore:
 
         await self._database.write_deletion(work)
 
-    async def retry(self, owner: str, job_id: str, from_step: str) -> None:
-        """Queue it again. NotFound, Precondition, InvalidField."""
+    async def retry(self, owner: str, job_id: str, from_step: str) -> list[str]:
+        """Queue it again; the blobs that no row holds any more. NotFound, Precondition, InvalidField."""
         now = self._clock()
 
-        async def work(session: AsyncSession) -> None:
+        async def work(session: AsyncSession) -> list[str]:
             job = await _locked(session, owner, job_id)
             if job.state == State.QUEUED:
-                return
+                return []
             _refuse_retry(job, from_step)
-            if from_step:
-                await _forget_steps(session, job, from_step)
+            blobs = await _forget_steps(session, job, from_step) if from_step else []
             job.run, job.is_enqueued, job.state = job.run + 1, False, State.QUEUED
             job.stage, job.progress, job.remaining_us, job.deaths = "", 0.0, None, 0
             job.executor, job.is_cancelling, job.end_us = "", False, None
             job.error_code, job.error_reason, job.error_message = 0, "", ""
             await add_event(session, job, now)
+            return blobs
 
-        await self._database.write(work)
+        return await self._database.write(work)
 
     async def delete(self, owner: str, job_id: str) -> Deleted:
         """Delete one that has ended. NotFound, Precondition."""
@@ -209,6 +218,14 @@ def delete_jobs(session: Session, keys: Sequence[int]) -> Deleted:
     return Deleted(jobs=len(keys), blobs=blobs)
 
 
+def _same(stored: Job, job: Job) -> Job:
+    fields = ("type", "request", "labels", "priority", "timeout_us", "device_memory_bytes")
+    if any(getattr(stored, name) != getattr(job, name) for name in fields):
+        sentence = "This request id came before, with another job: draw a new one."
+        raise Precondition("REQUEST_ID_REUSED", f"jobs/{stored.id}", sentence)
+    return stored
+
+
 def _by_request(owner: str, request_id: str) -> Select[Job]:
     return select(Job).where(col(Job.owner) == owner, col(Job.request_id) == request_id)
 
@@ -225,9 +242,13 @@ async def _locked(session: AsyncSession, owner: str, job_id: str) -> Job:
 
 
 async def _check_inputs(session: AsyncSession, owner: str, inputs: Collection[str]) -> None:
-    for each in inputs:
-        if not await session.scalar(select(col(Input.key)).where(col(Input.owner) == owner, col(Input.id) == each)):
-            raise NotFound("input", f"inputs/{each}")
+    """Many at a time: nobody else writes meanwhile."""
+    wanted = sorted(set(inputs))
+    for start in range(0, len(wanted), INPUTS):
+        some = wanted[start : start + INPUTS]
+        query = select(col(Input.id)).where(col(Input.owner) == owner, col(Input.id).in_(some))
+        if missing := set(some) - set((await session.scalars(query)).all()):
+            raise NotFound("input", f"inputs/{min(missing)}")
 
 
 async def _check_running(session: AsyncSession, owner: str, maximum: int | None) -> None:
@@ -247,11 +268,23 @@ def _refuse_retry(job: Job, from_step: str) -> None:
         raise Precondition("JOB_NOT_ENDED", f"jobs/{job.id}", "The job has not ended.")
 
 
-async def _forget_steps(session: AsyncSession, job: Job, from_step: str) -> None:
+async def _forget_steps(session: AsyncSession, job: Job, from_step: str) -> list[str]:
+    """As if they had not run, but for results, which stay until others take their place; the blobs that no row holds
+    any more.
+    """
     if from_step not in job.steps:
         raise InvalidField("from_step", f"from_step must be one of {', '.join(job.steps)}, not {from_step[:100]!r}.")
     names = job.steps[job.steps.index(from_step) :]
-    await session.execute(delete(Step).where(col(Step.job_key) == job.key, col(Step.name).in_(names)))
+    of_job = col(Step.job_key) == job.key
+    await session.execute(delete(Step).where(of_job, col(Step.name).in_(names)))
+    made = select(File).where(col(File.job_key) == job.key, col(File.step).in_(names), ~col(File.is_result))
+    files = (await session.scalars(made)).all()
+    for file in files:
+        await session.delete(file)
+    left = (await session.scalars(select(Step).where(of_job).order_by(col(Step.end_us)))).all()
+    job.outputs = {name: value for step in left for name, value in step.outputs.items()}
+    job.warnings = list(dict.fromkeys(warning for step in left for warning in step.warnings))[:MAX_WARNINGS]
+    return [file.blob for file in files]
 
 
 def _views(session: Session, jobs: Sequence[Job]) -> list[JobView]:

@@ -1,25 +1,29 @@
 """Jobs as the worker that runs them changes them: each write is refused when the job is not its own any more."""
 
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from sqlalchemy import delete, func, select, tuple_, update
+from sqlalchemy import delete, func, insert, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 from sqlmodel import col
 from voicebox_blobs.blobs import Blob
 from voicebox_sql.clock import Clock
 from voicebox_sql.database import Database
+from voicebox_sql.stored_bytes import exhausted, refuse_beyond, within
 
-from voicebox_jobs.state import ENDED, MAX_DEATHS, Failure, ItemState, Outcome, State
+from voicebox_jobs.state import ENDED, MAX_DEATHS, MAX_WARNINGS, Failure, ItemState, Outcome, State
 
 from .events import add_event
+from .stored_bytes import stored_bytes
 from .tables import File, Input, Item, Job, Step
+from .usage import add_usage
 
 BATCH = 500
 """Items are read and written so many at a time."""
-MAX_WARNINGS = 100
+AHEAD = 100
+"""Jobs of each queue that DBOS knows while they wait: more than all workers begin until they look again."""
 
 T = TypeVar("T")
 
@@ -30,6 +34,18 @@ class NotOurs(Exception):
     def __init__(self, *, is_lost: bool = False) -> None:
         super().__init__("The job goes on elsewhere." if is_lost else "The job has ended.")
         self.is_lost = is_lost
+
+
+@dataclass(frozen=True)
+class NewRun:
+    """A job that waits: the device that it needs, how much of its memory, where it says so, and its newest event."""
+
+    job_id: str
+    run: int
+    device: str
+    device_memory_bytes: int
+    priority: int
+    sequence: int
 
 
 @dataclass(frozen=True)
@@ -56,17 +72,29 @@ class RunStore:
     def __init__(self, database: Database, executor: str, clock: Clock) -> None:
         self._database, self._executor, self._clock = database, executor, clock
 
-    async def not_enqueued(self) -> Sequence[tuple[str, int, str, str, int]]:
-        """Id, run, device, queue and priority of jobs that wait and that the queue does not know yet, oldest first."""
+    async def not_enqueued(self) -> Sequence[NewRun]:
+        """Jobs that the queue does not know yet, of the AHEAD that start next in each queue: what waits longer costs
+        the queue nothing, and thousands are accepted without its work.
+        """
+        number = func.row_number().over(partition_by=col(Job.queue), order_by=col(Job.place)).label("number")
+        next_ones = select(col(Job.key), number).where(col(Job.state) == State.QUEUED).subquery()
+        columns = (
+            col(Job.id),
+            col(Job.run),
+            col(Job.device),
+            col(Job.device_memory_bytes),
+            col(Job.priority),
+            col(Job.sequence),
+        )
         query = (
-            select(col(Job.id), col(Job.run), col(Job.device), col(Job.queue), col(Job.priority))
-            .where(col(Job.state) == State.QUEUED, col(Job.is_enqueued).is_(False))
+            select(*columns)
+            .join(next_ones, next_ones.c.key == col(Job.key))
+            .where(next_ones.c.number <= AHEAD, col(Job.is_enqueued).is_(False))
             .order_by(col(Job.place))
-            .limit(BATCH)
         )
 
-        def found(session: Session) -> Sequence[tuple[str, int, str, str, int]]:
-            return [(row[0], row[1], row[2], row[3], row[4]) for row in session.execute(query).all()]
+        def found(session: Session) -> Sequence[NewRun]:
+            return [NewRun(*row) for row in session.execute(query).all()]
 
         return await self._database.read(found)
 
@@ -116,6 +144,42 @@ class RunStore:
 
         return await self._changed(job_id, run, change)
 
+    async def seen(self, job_id: str) -> Job | None:
+        """The job as it is now, whoever runs it."""
+        return await self._database.read(lambda session: session.scalar(select(Job).where(col(Job.id) == job_id)))
+
+    async def say_waiting(self, job_id: str, run: int, stage: str) -> None:
+        """Say for what a run waits that nobody has begun."""
+
+        async def change(session: AsyncSession, job: Job, now: int) -> None:
+            if job.state == State.QUEUED:
+                job.stage = stage
+                await add_event(session, job, now)
+
+        await self._changed_by_anybody(job_id, run, change)
+
+    async def end_unowned(self, job_id: str, run: int, state: State, failure: Failure | None) -> None:
+        """A run has ended whose worker is gone; nothing happens where that wrote down the end itself."""
+
+        async def change(session: AsyncSession, job: Job, now: int) -> None:
+            _end(job, state, now, failure)
+            await add_event(session, job, now)
+
+        await self._changed_by_anybody(job_id, run, change)
+
+    async def _changed_by_anybody(
+        self, job_id: str, run: int, change: Callable[[AsyncSession, Job, int], Awaitable[None]]
+    ) -> None:
+        """Change a job that has not ended."""
+        now = self._clock()
+
+        async def work(session: AsyncSession) -> None:
+            job = await session.scalar(select(Job).where(col(Job.id) == job_id).with_for_update())
+            if job is not None and job.run == run and job.state not in ENDED:
+                await change(session, job, now)
+
+        await self._database.write(work)
+
     async def report(
         self, job_id: str, run: int, state: State, stage: str, progress: float, remaining_us: int | None
     ) -> None:
@@ -137,14 +201,21 @@ class RunStore:
 
         return await self._database.read(found)
 
-    async def complete(self, job_id: str, run: int, step: str, outcome: Outcome) -> None:
-        """The step is completed."""
+    async def complete(self, job_id: str, run: int, step: str, outcome: Outcome, compute_seconds: float = 0.0) -> None:
+        """The step is completed, after so long; what it used counts from now on."""
 
         async def change(session: AsyncSession, job: Job, now: int) -> None:
-            session.add(Step(job_key=job.key, name=step, output=outcome.output, end_us=now))
+            session.add(
+                Step(
+                    job_key=job.key, name=step, output=outcome.output, outputs=outcome.outputs,
+                    warnings=list(outcome.warnings), end_us=now,
+                )
+            )  # fmt: skip
             job.outputs = {**job.outputs, **outcome.outputs}
             fresh = [each for each in outcome.warnings if each not in job.warnings]
             job.warnings = [*job.warnings, *fresh][:MAX_WARNINGS]
+            if outcome.used:
+                add_usage(session, job, step, outcome.used, compute_seconds, now)
 
         await self._changed(job_id, run, change)
 
@@ -178,24 +249,47 @@ class RunStore:
         query = select(Input).where(col(Input.owner) == job.owner, col(Input.id) == input_id)
         return await self._database.read(lambda session: session.scalar(query))
 
-    async def add_file(self, job_id: str, run: int, name: str, blob: Blob, content_type: str, *, result: bool) -> str:
-        """Keep a file of the job; what it replaces, as a blob's name, or nothing."""
+    async def add_file(
+        self, job_id: str, run: int, step: str, name: str, blob: Blob, content_type: str, *, result: bool
+    ) -> str:
+        """Keep a file that a step of the job made; what it replaces, as a blob's name, or nothing.
+        Exhausted("STORED_BYTES_EXHAUSTED") when it does not fit into what the owner may store.
+        """
 
         async def change(session: AsyncSession, job: Job, _now: int) -> str:
             old = await session.get(File, (job.key, name))
-            replaced = old.blob if old else ""
+            replaced, replaced_bytes = (old.blob, old.size_bytes) if old else ("", 0)
+            more = blob.size_bytes - replaced_bytes
+            await refuse_beyond(session, stored_bytes, job.owner, more, _limit(job))
             if old:
                 await session.delete(old)
                 await session.flush()
             session.add(
                 File(
                     job_key=job.key, name=name, is_result=result, blob=blob.name, content_type=content_type,
-                    size_bytes=blob.size_bytes, sha256=blob.sha256,
+                    size_bytes=blob.size_bytes, sha256=blob.sha256, step=step,
                 )
             )  # fmt: skip
             return replaced
 
         return await self._changed(job_id, run, change)
+
+    async def within_limit(self, job: Job, blocks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        """The bytes of a file, which ends where the owner may store no more: Exhausted("STORED_BYTES_EXHAUSTED")."""
+        if (limit := _limit(job)) is None:
+            return blocks
+        return within(blocks, len, job.owner, await self._stored(job, limit), limit)
+
+    async def refuse_beyond_limit(self, job: Job) -> None:
+        """Raises the same where the owner stores more than it may."""
+        if (limit := _limit(job)) is not None:
+            await self._stored(job, limit)
+
+    async def _stored(self, job: Job, limit: int) -> int:
+        stored = await self._database.read(lambda session: stored_bytes(session, job.owner))
+        if stored > limit:
+            raise exhausted(job.owner, limit)
+        return stored
 
     async def file(self, job: Job, name: str) -> File | None:
         """A file of the job."""
@@ -217,16 +311,18 @@ class RunStore:
 
         async def change(session: AsyncSession, job: Job, _now: int) -> None:
             await session.execute(delete(Item).where(col(Item.job_key) == job.key))
-            session.add_all(
-                Item(
-                    job_key=job.key,
-                    number=number,
-                    state=state,
-                    fields=dict(item.fields),
-                    output=item.output,
-                )
-                for number, item in enumerate(items)
-            )
+            for start in range(0, len(items), BATCH):  # rows and not objects: thousands of these would stay in memory
+                rows = [
+                    Item(
+                        job_key=job.key,
+                        number=start + number,
+                        state=state,
+                        fields=dict(item.fields),
+                        output=item.output,
+                    )
+                    for number, item in enumerate(items[start : start + BATCH])
+                ]
+                await session.execute(insert(Item), [row.model_dump() for row in rows])
             done = len(items) if state == ItemState.DONE else 0
             job.item_count, job.items_done, job.items_failed = len(items), done, 0
 
@@ -304,6 +400,12 @@ class RunStore:
             return await change(session, job, now)
 
         return await (self._database.write_deletion(work) if deletes else self._database.write(work))
+
+
+def _limit(job: Job) -> int | None:
+    """How much its owner may store, as it was when the job was created."""
+    limit: int | None = job.principal.get("stored_bytes")
+    return limit
 
 
 def _end(job: Job, state: State, now: int, failure: Failure | None = None) -> None:

@@ -47,6 +47,8 @@ class Job(Table, table=True):
     place: int = Field(sa_type=BigInteger)
     timeout_us: int = Field(sa_type=BigInteger)
     device: str = ""
+    device_memory_bytes: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs={"server_default": "0"})
+    """How much of a shared device it asks for; 0 where it does not say."""
     queue: str = ""
     """The device, or `light` for work that needs none."""
     run: int = 1
@@ -112,6 +114,10 @@ class Step(Table, table=True):
     job_key: int = Field(primary_key=True, sa_type=BigInteger)
     name: str = Field(primary_key=True)
     output: dict[str, Any] = Field(sa_column=Column(JSON, nullable=False))
+    outputs: dict[str, str] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    """Its part of the job's."""
+    warnings: list[str] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
+    """The same."""
     end_us: int = Field(sa_type=BigInteger)
 
 
@@ -147,6 +153,8 @@ class File(Table, table=True):
     content_type: str
     size_bytes: int = Field(sa_type=BigInteger)
     sha256: str
+    step: str = ""
+    """Which made it."""
 
 
 class Input(Table, table=True):
@@ -180,6 +188,22 @@ class InputUse(Table, table=True):
 
     job_key: int = Field(primary_key=True, sa_type=BigInteger)
     input_id: str = Field(primary_key=True, index=True)
+
+
+class Usage(Table, table=True):
+    """What a completed step used, until accounts has it. It outlives its job."""
+
+    __tablename__ = "job_usage"
+
+    work_id: str = Field(primary_key=True)
+    job_id: str
+    owner: str = Field(index=True)
+    key: str
+    kind: int
+    model: str
+    audio_ms: int = Field(sa_type=BigInteger)
+    compute_ms: int = Field(sa_type=BigInteger)
+    end_us: int = Field(sa_type=BigInteger)
 
 
 class Executor(Table, table=True):

@@ -37,15 +37,16 @@ def _answer(request: Mapping[str, Any], answers: IO[str]) -> Mapping[str, Any]:
     # Only now: what is imported here takes a second, and its parent may be gone meanwhile.
     from voicebox_kit import plugins  # noqa: PLC0415
     from voicebox_kit.errors import StartError, VoiceboxError  # noqa: PLC0415
-    from voicebox_models.trainer import GROUP  # noqa: PLC0415
+    from voicebox_models.trainer import DEVICE, GROUP  # noqa: PLC0415
 
-    os.environ["VOICEBOX_TRAINING_DEVICE"] = request["device"]
+    os.environ[DEVICE] = request["device"]
     try:
         if "base_model" in request:
             return {"result": asdict(_adapter(request, answers))}
         trainer = plugins.load(GROUP, request["engine"])()
         recordings = [Path(path) for path in request["recordings"]]
-        result = trainer.train(recordings, request["options"], Path(request["folder"]), _progress(answers))
+        folder, turn = Path(request["folder"]), _turn(request, answers)
+        result = trainer.train(recordings, request["options"], folder, _progress(answers), turn)
     except VoiceboxError as error:
         return {"error": {"code": int(error.code), "reason": error.reason, "sentence": error.sentence}}
     except StartError as error:
@@ -53,9 +54,9 @@ def _answer(request: Mapping[str, Any], answers: IO[str]) -> Mapping[str, Any]:
     except OSError as error:
         log.exception("the training failed")
         return _full() if error.errno in (errno.ENOSPC, errno.EDQUOT) else _broken()
-    except Exception:
+    except Exception as error:
         log.exception("the training failed")
-        return _broken()
+        return _device_full(request["device"]) if type(error).__name__ == "OutOfMemoryError" else _broken()
     return {"result": _plain(asdict(result))}
 
 
@@ -83,12 +84,18 @@ def _adapter(request: Mapping[str, Any], answers: IO[str]) -> Any:
             options=request["options"],
             folder=Path(request["folder"]),
             device=request["device"],
+            turn=_turn(request, answers),
         )
         return trainer.train(task, _progress(answers))
 
 
 def _full() -> Mapping[str, Any]:
     return {"error": {"code": 8, "reason": "STORAGE_FULL", "sentence": "The disk is full: delete something first."}}
+
+
+def _device_full(device: str) -> Mapping[str, Any]:
+    sentence = f"{device} has too little memory for it, or device_memory_bytes is too small."
+    return {"error": {"code": 9, "reason": "DEVICE_MEMORY", "sentence": sentence}}
 
 
 def _broken() -> Mapping[str, Any]:
@@ -105,6 +112,24 @@ def _progress(answers: IO[str]) -> Callable[[Any], None]:
         _send(answers, {"fraction": float(progress.fraction), "stage": str(progress.stage)})
 
     return tell
+
+
+def _turn(request: Mapping[str, Any], answers: IO[str]) -> Any:
+    """A voicebox_models.trainer.Turn."""
+    from voicebox_models.device_leases.folder import DeviceLeases  # noqa: PLC0415
+    from voicebox_models.device_leases.turn import SharedTurn  # noqa: PLC0415
+    from voicebox_models.trainer import OwnTurn  # noqa: PLC0415
+
+    if "leases" not in request:
+        return OwnTurn()
+
+    def began(caller: str) -> None:
+        if torch := sys.modules.get("torch"):
+            torch.cuda.empty_cache()  # other processes cannot use what it keeps for later
+        _send(answers, {"gives_way_to": caller})
+
+    leases = DeviceLeases(Path(request["leases"]["root"]), request["leases"]["device"])
+    return SharedTurn(leases, request["yield_seconds"], began, lambda seconds: _send(answers, {"goes_on": seconds}))
 
 
 def _send(answers: IO[str], message: Mapping[str, Any]) -> None:

@@ -14,6 +14,8 @@ from voicebox_jobs.state import ItemState, Outcome, failure_of, may_pass
 from voicebox_jobs.store.runs import DoneItem
 from voicebox_jobs.store.tables import Item
 
+from . import files
+
 AT_ONCE = 2
 ATTEMPTS = 4
 FIRST_PAUSE_SECONDS = 1.0
@@ -23,15 +25,16 @@ ARCHIVE, MANIFEST = "results.zip", "manifest.jsonl"
 DoItem = Callable[[Work, Item], Awaitable[DoneItem]]
 
 
-async def do_items(work: Work, do: DoItem) -> Outcome:
+async def do_items(work: Work, do: DoItem, *, all_may_fail: bool = False) -> Outcome:
     """Do all items that wait. One that cannot be done is written down as failed, and the others go on; what may pass
-    is tried again, and ends the step when it does not pass.
+    is tried again, and ends the step when it does not pass. Precondition when all failed, unless they may.
     """
     await work.runs.forget_failed_items(work.job.id, work.job.run)
     total, done, _ = await work.runs.counts(work.job)
     finished = done
     after = -1
     while page := await work.runs.items(work.job, after, ItemState.WAITING):
+        await work.runs.refuse_beyond_limit(work.job)  # not for each item: adding up thousands takes milliseconds
         for start in range(0, len(page), AT_ONCE):
             together = page[start : start + AT_ONCE]
             await _all_of([_finish(work, item, do) for item in together])
@@ -39,20 +42,15 @@ async def do_items(work: Work, do: DoItem) -> Outcome:
             await work.report(finished / max(1, total), f"{finished} of {total}")
         after = page[-1].number
     _, done, failed = await work.runs.counts(work.job)
-    if failed and not done:
+    if failed and not done and not all_may_fail:
         raise Precondition("ALL_ITEMS_FAILED", f"jobs/{work.job.id}", "Every item failed: ListJobItems says why.")
     return Outcome(warnings=(f"{failed} of {total} items failed.",) if failed else ())
 
 
 async def pack(work: Work) -> Outcome:
     """Store the archive and the manifest as results."""
-    job = work.job
-    archive = await work.blobs.put("results", zipped(_entries(work)), MAX_RESULT_BYTES)
-    manifest = await work.blobs.put("results", _manifest(work), MAX_RESULT_BYTES)
-    for name, blob, kind in ((ARCHIVE, archive, "application/zip"), (MANIFEST, manifest, "application/jsonl")):
-        replaced = await work.runs.add_file(job.id, job.run, name, blob, kind, result=True)
-        if replaced:
-            await work.blobs.delete(replaced)
+    await files.keep(work, ARCHIVE, "application/zip", zipped(_entries(work)), MAX_RESULT_BYTES)
+    await files.keep(work, MANIFEST, "application/jsonl", _manifest(work), MAX_RESULT_BYTES)
     return Outcome()
 
 
@@ -90,7 +88,8 @@ async def _attempts(work: Work, item: Item, do: DoItem) -> DoneItem:
     raise AssertionError("unreachable")
 
 
-async def _all(work: Work) -> AsyncIterator[Item]:
+async def every_item(work: Work) -> AsyncIterator[Item]:
+    """All items, in order."""
     after = -1
     while page := await work.runs.items(work.job, after):
         for item in page:
@@ -100,14 +99,14 @@ async def _all(work: Work) -> AsyncIterator[Item]:
 
 async def _entries(work: Work) -> AsyncIterator[Entry]:
     now = datetime.now(UTC)
-    async for item in _all(work):
+    async for item in every_item(work):
         if item.blob:
             yield Entry(item.output, work.blobs.read(item.blob), now)
     yield Entry(MANIFEST, _manifest(work), now, compress=True)
 
 
 async def _manifest(work: Work) -> AsyncIterator[bytes]:
-    async for item in _all(work):
+    async for item in every_item(work):
         yield json.dumps(_line(item), ensure_ascii=False).encode() + b"\n"
 
 

@@ -20,6 +20,10 @@ MAX_WORDS = 1000
 MAX_VOICE = 200
 MAX_PROBLEMS = 100
 MAX_LINE = 200_000
+MAX_MARKS = 30_000
+"""Commas, colons and brackets of a line of JSON: a text of MAX_TEXT has room for them. What has many more is read in
+one go while nothing else of the worker runs, such as the renewal of its lease.
+"""
 MAX_EMPTY_LINES = 1_000_000
 MAX_SHOWN = 64
 """Characters of a field's name, in a sentence on it."""
@@ -37,7 +41,7 @@ class Batch:
 
 def read(content: bytes, container: str) -> Batch:
     """A whole file, for a thread: it may have 64 MiB. `container` is the extension of files that have no name."""
-    rows = _lines(content) if _IS_JSON.match(content) else _table(content)
+    rows = lines(content) if _IS_JSON.match(content) else _table(content)
     return checked(rows, container)
 
 
@@ -69,7 +73,7 @@ def _wrong(row: Mapping[str, Any]) -> str:
     """What is wrong with a row, as a sentence; empty for a good one."""
     if unknown := set(row) - set(FIELDS):
         return f"there is no field {min(map(str, unknown))[:MAX_SHOWN]!r}; there are {', '.join(FIELDS)}."
-    if not all(_is_text(value) for name, value in row.items() if value is not None and name not in NUMBERS):
+    if not all(is_text(value) for name, value in row.items() if value is not None and name not in NUMBERS):
         return "all fields but speed and pitch_semitones must be text."
     return next((sentence for is_wrong, sentence in _CHECKS if is_wrong(row)), "")
 
@@ -116,7 +120,7 @@ def _is_number(value: object) -> bool:
         return False
 
 
-def _is_text(value: object) -> bool:
+def is_text(value: object) -> bool:
     """JSON may have half of a character, which cannot be written."""
     try:
         return isinstance(value, str) and value.encode() is not None
@@ -124,7 +128,8 @@ def _is_text(value: object) -> bool:
         return False
 
 
-def _lines(content: bytes) -> Iterator[Mapping[str, Any] | str]:
+def lines(content: bytes) -> Iterator[Mapping[str, Any] | str]:
+    """The objects of JSON Lines; one that is a sentence says what is wrong with it."""
     try:
         for line in _text(content):
             if line.strip():
@@ -136,6 +141,8 @@ def _lines(content: bytes) -> Iterator[Mapping[str, Any] | str]:
 def _object(line: str) -> Mapping[str, Any] | str:
     if len(line) > MAX_LINE:
         return f"the line has more than {MAX_LINE} characters."
+    if sum(map(line.count, ",:[{")) > MAX_MARKS:
+        return f"the line has more than {MAX_MARKS} commas, colons and brackets."
     try:
         row = json.loads(line)
     except (ValueError, RecursionError):

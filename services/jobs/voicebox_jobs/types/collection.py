@@ -5,13 +5,13 @@ from pathlib import Path
 
 from voicebox_audio.decoding.decoder import Decoder, open_decoder
 from voicebox_audio.errors import AudioError, DecoderUnavailable
-from voicebox_kit.errors import InvalidField, NotFound, Precondition, Unavailable
+from voicebox_kit.errors import InvalidField, Precondition, Unavailable
 
 from voicebox_jobs.inputs.wav import wav_blocks
 from voicebox_jobs.job_type import Work
 from voicebox_jobs.state import Outcome
 
-from . import requests
+from . import files
 
 MAX_RECORDINGS = 1000
 MAX_WAV_BYTES = 1 << 30
@@ -37,34 +37,25 @@ async def _keep(work: Work, decoder: Decoder, name: str, file: str) -> None:
     if await work.runs.file(work.job, file):
         return
     try:
-        blob = await work.blobs.put("work", wav_blocks(decoder, await _audio(work, name)), MAX_WAV_BYTES)
+        wav = wav_blocks(decoder, await files.recorded(work, name))
+        await files.keep(work, file, "audio/wav", wav, MAX_WAV_BYTES, is_result=False)
     except DecoderUnavailable:
         raise
     except AudioError as error:
         raise InvalidField(f"{work.job.type}.inputs", f"{name}: {error.sentence}", error.reason) from error
-    await work.runs.add_file(work.job.id, work.job.run, file, blob, "audio/wav", result=False)
-
-
-async def _audio(work: Work, name: str) -> AsyncIterator[bytes]:
-    if name.startswith("profiles/"):
-        return work.peers.catalog.audio(name, work.job.owner)
-    row = await work.runs.input(work.job, requests.input_id(name, "input"))
-    if row is None:
-        raise NotFound("input", name)
-    return work.blobs.read(row.blob)
 
 
 async def collected(work: Work) -> AsyncIterator[Path]:
     """The recordings in order, each in the job's folder, of a job whose step `collect` is completed."""
     for number in range(work.completed["collect"]["count"]):
-        yield await _on_disk(work, _file(number))
+        yield await on_disk(work, _file(number))
 
 
 def _file(number: int) -> str:
     return f"recording-{number:04d}.wav"
 
 
-async def _on_disk(work: Work, name: str) -> Path:
+async def on_disk(work: Work, name: str) -> Path:
     """A recording in the job's folder."""
     path = work.folder / name
     file = await work.runs.file(work.job, name)

@@ -3,13 +3,13 @@
 import re
 from collections.abc import Sequence
 
-from voicebox_kit.errors import InvalidField, NotFound
+from voicebox_kit.errors import InvalidField
 
 from voicebox_jobs.job_type import Request, Step, Work
 from voicebox_jobs.peers.conversion import Converted
 from voicebox_jobs.state import Outcome, State
 
-from . import requests
+from . import files, requests
 
 FIELD = "convert_speech"
 RESULT = "converted.wav"
@@ -38,13 +38,8 @@ TYPE = ConvertSpeech()
 
 
 async def _convert(work: Work) -> Outcome:
-    job, converted = work.job, Converted()
-    row = await work.runs.input(job, requests.input_id(work.request["input"], "input"))
-    if row is None:
-        raise NotFound("input", work.request["input"])
-    audio = work.peers.conversion.convert(work.blobs.read(row.blob), work.request["target"], job.owner, converted)
-    blob = await work.blobs.put("results", audio, MAX_BYTES)
-    replaced = await work.runs.add_file(job.id, job.run, RESULT, blob, "audio/wav", result=True)
-    if replaced:
-        await work.blobs.delete(replaced)
+    converted = Converted()
+    source = await files.uploaded(work, work.request["input"])
+    audio = work.peers.conversion.convert(source, work.request["target"], work.job.owner, converted)
+    await files.keep(work, RESULT, "audio/wav", audio, MAX_BYTES)
     return Outcome(warnings=tuple(converted.warnings))

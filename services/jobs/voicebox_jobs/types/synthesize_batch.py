@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 
-from voicebox_kit.errors import InvalidField, NotFound, Precondition, Unavailable
+from voicebox_kit.errors import InvalidField, Precondition, Unavailable
 
 from voicebox_jobs.job_type import Request, Step, Work
 from voicebox_jobs.peers.tts import Spoken
@@ -11,7 +11,7 @@ from voicebox_jobs.state import Outcome, State
 from voicebox_jobs.store.runs import DoneItem
 from voicebox_jobs.store.tables import Item
 
-from . import batch, batch_file, requests
+from . import batch, batch_file, files, requests
 
 FIELD = "synthesize_batch"
 CONTAINERS = {"BATCH_AUDIO_WAV": "wav", "BATCH_AUDIO_FLAC": "flac", "BATCH_AUDIO_MP3": "mp3"}
@@ -40,6 +40,8 @@ class SynthesizeBatch:
         if bool(items) == bool(given):
             raise InvalidField(f"{FIELD}.input", f"Either {FIELD}.input or {FIELD}.items must be set.")
         requests.text(request.get("voice", ""), f"{FIELD}.voice", 200)
+        if request.get("audio", "BATCH_AUDIO_WAV") not in CONTAINERS:
+            raise InvalidField(f"{FIELD}.audio", f"{FIELD}.audio must be one of {', '.join(CONTAINERS)}.")
         if given:
             return [requests.input_id(given, f"{FIELD}.input")]
         if len(items) > MAX_INLINE:
@@ -69,10 +71,7 @@ async def _read(work: Work) -> Outcome:
 
 
 async def _content(work: Work) -> bytes:
-    row = await work.runs.input(work.job, requests.input_id(work.request["input"], "input"))
-    if row is None:
-        raise NotFound("input", work.request["input"])
-    return b"".join([block async for block in work.blobs.read(row.blob)])
+    return b"".join([block async for block in await files.uploaded(work, work.request["input"])])
 
 
 async def _speak(work: Work) -> Outcome:

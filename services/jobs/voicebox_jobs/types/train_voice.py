@@ -7,15 +7,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from voicebox_blobs.archives.zip_writer import Entry, zipped
+from voicebox_blobs.blocks import of_file
 from voicebox_kit import plugins
 from voicebox_kit.errors import InvalidField, Precondition
 from voicebox_models.trainer import GROUP
 
+from voicebox_jobs.inputs.wav import duration_seconds
 from voicebox_jobs.job_type import Request, Step, Work
-from voicebox_jobs.state import Outcome, State
+from voicebox_jobs.state import Outcome, State, UsageKind, Used
 from voicebox_jobs.training.process import Training, train
 
-from . import requests
+from . import files, requests
 from .collection import MAX_RECORDINGS, collect, collected
 
 FIELD = "train_voice"
@@ -66,27 +68,25 @@ async def _train(work: Work) -> Outcome:
     training = Training(
         work.request.get("engine") or DEFAULT_ENGINE, recordings, options, work.folder / "trained", work.job.device
     )
-    result = await train(training, work.report)
-    archive = await work.blobs.put("results", zipped(_entries(training.folder, result.files)), MAX_ARCHIVE_BYTES)
-    job = work.job
-    replaced = await work.runs.add_file(job.id, job.run, ARCHIVE, archive, "application/zip", result=True)
-    if replaced:
-        await work.blobs.delete(replaced)
+    result = await train(training, work.report, work.device)
+    archive = zipped(_entries(training.folder, result.files))
+    await files.keep(work, ARCHIVE, "application/zip", archive, MAX_ARCHIVE_BYTES)
     metrics = {name: json.dumps(value) for name, value in result.metrics.items()}
-    return Outcome(outputs=metrics, warnings=tuple(result.warnings))
+    seconds = sum(duration_seconds(path) for path in recordings)
+    used = Used(UsageKind.TRAINING, seconds, training.engine)
+    return Outcome(outputs=metrics, warnings=tuple(result.warnings), used=used)
 
 
 async def _publish(work: Work) -> Outcome:
-    archive = await work.runs.file(work.job, ARCHIVE)
-    assert archive is not None, "the step before stored it"
+    archive = await files.kept(work, ARCHIVE)
     request_id = _uuid4(f"{work.job.id}.{work.job.run}")
-    name = await work.peers.conversion.publish(work.blobs.read(archive.blob), request_id, work.job.owner)
+    name = await work.peers.conversion.publish(archive, request_id, work.job.owner)
     return Outcome(outputs={"voice_model": name})
 
 
-async def _entries(folder: Path, files: Sequence[str]) -> AsyncIterator[Entry]:
-    for name in sorted(files):
-        yield Entry(name, _blocks(_made(folder, name)), datetime.now(UTC))
+async def _entries(folder: Path, names: Sequence[str]) -> AsyncIterator[Entry]:
+    for name in sorted(names):
+        yield Entry(name, of_file(_made(folder, name)), datetime.now(UTC))
 
 
 def _made(folder: Path, name: str) -> Path:
@@ -94,12 +94,6 @@ def _made(folder: Path, name: str) -> Path:
     if not path.is_relative_to(folder.resolve()) or not path.is_file():
         raise Precondition("TRAINER_BROKEN", name, f"The trainer made no file {name!r}.")
     return path
-
-
-async def _blocks(path: Path) -> AsyncIterator[bytes]:
-    with path.open("rb") as file:
-        while block := file.read(1 << 18):
-            yield block
 
 
 def _uuid4(name: str) -> str:

@@ -1,16 +1,17 @@
 """Many recordings transcribed."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from voicebox_kit.errors import NotFound, Precondition
+from voicebox_blobs.blocks import once
+from voicebox_kit.errors import Precondition
 
 from voicebox_jobs.job_type import Request, Step, Work
 from voicebox_jobs.state import Outcome, State
 from voicebox_jobs.store.runs import DoneItem, NewItem
 from voicebox_jobs.store.tables import Item
 
-from . import batch, requests
+from . import batch, files, requests
 
 FIELD = "transcribe_batch"
 MAX_TRANSCRIPT_BYTES = 1 << 26
@@ -63,23 +64,10 @@ async def _recognize(work: Work) -> Outcome:
 
 
 async def _recognize_item(work: Work, item: Item) -> DoneItem:
-    audio = await _audio(work, item)
+    audio = await files.recorded(work, item.fields.get("sample") or item.fields["input"])
     language, model = work.request.get("language", ""), work.request.get("model", "")
     answer, duration_us = await work.peers.asr.recognize(audio, language, model, work.job.owner)
     transcript = answer.get("transcript", "")
-    blob = await work.blobs.put("items", _once(transcript.encode() + b"\n"), MAX_TRANSCRIPT_BYTES)
+    blob = await work.blobs.put("items", once(transcript.encode() + b"\n"), MAX_TRANSCRIPT_BYTES)
     kept: dict[str, Any] = {key: answer[key] for key in KEPT if key in answer}
     return DoneItem(blob, duration_us, kept)
-
-
-async def _audio(work: Work, item: Item) -> AsyncIterator[bytes]:
-    if "sample" in item.fields:
-        return work.peers.catalog.audio(item.fields["sample"], work.job.owner)
-    row = await work.runs.input(work.job, requests.input_id(item.fields["input"], "input"))
-    if row is None:
-        raise NotFound("input", item.fields["input"])
-    return work.blobs.read(row.blob)
-
-
-async def _once(data: bytes) -> AsyncIterator[bytes]:
-    yield data

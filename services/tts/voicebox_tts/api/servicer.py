@@ -228,7 +228,9 @@ class TextToSpeechServicer(tts_pb2_grpc.TextToSpeechServiceServicer):
     ) -> AsyncIterator[AsyncGenerator[Event]]:
         ahead = 0.0 if isinstance(request, tts_pb2.SynthesizeRequest) else request.ahead_seconds
         config, script = await self._script(request, context, most_characters)
-        async with self._events(config, "config", script, to_ahead_seconds(ahead), context) as events:
+        is_streamed = not isinstance(request, tts_pb2.SynthesizeRequest)
+        speech = self._events(config, "config", script, to_ahead_seconds(ahead), context, is_streamed=is_streamed)
+        async with speech as events:
             yield events
 
     async def _script(
@@ -265,14 +267,23 @@ class TextToSpeechServicer(tts_pb2_grpc.TextToSpeechServiceServicer):
 
     @asynccontextmanager
     async def _events(
-        self, config: tts_pb2.SynthesisConfig, path: str, script: Script, ahead_seconds: float, context: Context
+        self,
+        config: tts_pb2.SynthesisConfig,
+        path: str,
+        script: Script,
+        ahead_seconds: float,
+        context: Context,
+        *,
+        is_streamed: bool = True,
     ) -> AsyncIterator[AsyncGenerator[Event]]:
         """The events of speech; an error in the block names a field of the config, which is at `path`, by its whole
         path.
         """
         with paths_below(path, tts_pb2.SynthesisConfig.DESCRIPTOR):
             job = to_job(config, principal.owner(context), ahead_seconds)
-            async with aclosing(self._synthesizer.speak(job, script, deadline.remaining(context, math.inf))) as events:
+            timeout_seconds = deadline.remaining(context, math.inf)
+            speech = self._synthesizer.speak(job, script, timeout_seconds, is_streamed=is_streamed)
+            async with aclosing(speech) as events:
                 yield events
 
 

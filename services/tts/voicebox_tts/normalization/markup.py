@@ -46,10 +46,12 @@ _CODE = re.compile(r"`+")
 _STARS = re.compile(r"(?<![*\s\d])\*+|\*+(?![*\s\d])|\*{2,}")
 _UNDERSCORES = re.compile(r"(?<!\w)_+|_+(?!\w)")
 _STRUCK = re.compile(r"~~+")
+_SPACES = re.compile(r"\s{2,}")
 
 
 def unmarked(sentence: str) -> str:
     """The sentence without markup; empty where there is nothing else."""
+    sentence = _SPACES.sub(" ", sentence)  # what follows may look at a run of them again from each of its characters
     if _RULE.match(sentence) or _TABLE_RULE.match(sentence):
         return ""
     for mark in (_FENCE, _QUOTE, _HEADING, _BULLET):

@@ -6,8 +6,9 @@ from pathlib import Path
 import grpc
 from google.api import httpbody_pb2
 from voicebox.asr.v1 import asr_pb2, asr_pb2_grpc
-from voicebox_kit import principal, request_id
+from voicebox_kit import principal
 from voicebox_kit.errors import Unavailable
+from voicebox_kit.peer_calls import metadata_for
 from voicebox_kit.uploads import answer_of
 
 from voicebox_tts.text.word_errors import word_error_rate
@@ -29,11 +30,7 @@ class SpeechCheck:
     ) -> float:
         """The word error rate of a FLAC file against its text; Unavailable("CHECK_FAILED") when asr cannot say it."""
         timeout_seconds = MIN_SECONDS + SLOWEST_RECOGNITION * duration_seconds
-        metadata = (
-            (principal.HEADER, owner),
-            (request_id.HEADER, request_id.current.get() or "-"),
-            principal.UNCOUNTED,
-        )
+        metadata = (*metadata_for(owner), principal.UNCOUNTED)
         with audio.open("rb") as file:
 
             async def messages() -> AsyncIterator[asr_pb2.RecognizeUploadRequest]:

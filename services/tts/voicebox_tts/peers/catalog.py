@@ -3,16 +3,13 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import grpc
-from google.rpc import error_details_pb2, status_pb2
 from voicebox.catalog.v1 import catalog_pb2, catalog_pb2_grpc
 from voicebox_audio.pcm import from_s16le
-from voicebox_kit import principal, request_id
 from voicebox_kit.durations import to_duration
 from voicebox_kit.errors import NotFound, Precondition, Unavailable
-from voicebox_kit.status import DETAILS_HEADER
+from voicebox_kit.peer_calls import details_of, metadata_for
 from voicebox_kit.uploads import answer_of
 
 from voicebox_tts.engine import LONGEST_REFERENCE_SECONDS, Reference
@@ -57,7 +54,7 @@ class Catalog:
         request = catalog_pb2.GetReferenceRequest(profile=profile, known_etag=known_etag, max_duration=longest)
         header, blocks = catalog_pb2.ReferenceHeader(), []
         try:
-            async for answer in self._stub.GetReference(request, timeout=timeout_seconds, metadata=_metadata(owner)):
+            async for answer in self._stub.GetReference(request, timeout=timeout_seconds, metadata=metadata_for(owner)):
                 if answer.HasField("header"):
                     header = answer.header
                 else:
@@ -74,7 +71,7 @@ class Catalog:
         """A lexicon. NotFound, or Unavailable when the catalog does not answer."""
         request = catalog_pb2.GetLexiconRequest(name=name, known_etag=known_etag)
         try:
-            found = await self._stub.GetLexicon(request, timeout=timeout_seconds, metadata=_metadata(owner))
+            found = await self._stub.GetLexicon(request, timeout=timeout_seconds, metadata=metadata_for(owner))
         except grpc.aio.AioRpcError as error:
             raise _as_ours(error, "lexicon", name, "The lexicon cannot be used.") from error
         entries = tuple((entry.written, entry.alias, entry.phoneme) for entry in found.entries)
@@ -94,7 +91,9 @@ class Catalog:
                     yield catalog_pb2.RecordGenerationRequest(audio=block)
 
             await answer_of(
-                self._stub.RecordGeneration(messages(), timeout=timeout_seconds, metadata=_metadata(generation.owner))
+                self._stub.RecordGeneration(
+                    messages(), timeout=timeout_seconds, metadata=metadata_for(generation.owner)
+                )
             )
 
 
@@ -104,30 +103,17 @@ def _defaults(settings: catalog_pb2.VoiceSettings) -> Defaults:
     return Defaults(**given | ({"lexicons": tuple(settings.lexicons)} if settings.lexicons else {}))
 
 
-def _metadata(owner: str) -> tuple[tuple[str, str], ...]:
-    return ((principal.HEADER, owner), (request_id.HEADER, request_id.current.get() or "-"))
-
-
 def _as_ours(error: grpc.aio.AioRpcError, kind: str, name: str, unusable: str) -> Exception:
     match error.code():
         case grpc.StatusCode.NOT_FOUND:
             return NotFound(kind, name)
         case grpc.StatusCode.FAILED_PRECONDITION:
-            return Precondition(_reason(error) or f"{kind.upper()}_NOT_USABLE", name, error.details() or unusable)
+            return Precondition(
+                details_of(error).reason or f"{kind.upper()}_NOT_USABLE", name, error.details() or unusable
+            )
         case grpc.StatusCode.UNAVAILABLE | grpc.StatusCode.DEADLINE_EXCEEDED:
             return Unavailable(
                 "CATALOG_UNREACHABLE", f"The catalog does not answer, and this {kind} is not cached here."
             )
         case _:
             return error
-
-
-def _reason(error: grpc.aio.AioRpcError) -> str:
-    """The catalog's reason, such as CONSENT_REQUIRED; empty without one."""
-    metadata: Any = error.trailing_metadata() or ()  # pairs, which its type does not say
-    packed = dict(metadata).get(DETAILS_HEADER, b"")
-    info = error_details_pb2.ErrorInfo()
-    for detail in status_pb2.Status.FromString(packed).details:
-        if detail.Unpack(info):
-            return str(info.reason)
-    return ""

@@ -10,6 +10,7 @@ from voicebox_audio.encoding.encoder import open_encoder
 from voicebox_audio.encoding.encodings import Encoding
 from voicebox_audio.encoding.headers import with_length
 from voicebox_audio.encoding.marks import synthetic
+from voicebox_kit import call_log
 from voicebox_kit.bridge import in_thread
 from voicebox_kit.errors import InvalidField
 from voicebox_kit.permits import Permits
@@ -64,6 +65,7 @@ class Designer:
             self._models.use(engine),
         ):
             work.model = engine.model.name
+            call_log.note("model", work.model)
             making = [asyncio.create_task(self._make(engine, job, seed)) for seed in job.seeds]
             try:
                 voices = list(await asyncio.gather(*making))

@@ -4,10 +4,10 @@ import math
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from concurrent.futures import Executor
-from contextlib import aclosing
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry
 from voicebox_audio.encoding.encoder import open_encoder
 from voicebox_audio.encoding.encodings import Encoding, supported_rate
 from voicebox_audio.encoding.marks import Mark, synthetic
@@ -23,6 +23,7 @@ from voicebox_tts.peers.asr import SpeechCheck
 from voicebox_tts.voices.resolver import Speaker
 from voicebox_tts.watermark import Watermark
 
+from .metrics import Part, SpeechMetrics, Timing
 from .patience import Patience
 from .script import Interruption, Item, Script
 from .speakers import Casting, Speakers
@@ -32,7 +33,6 @@ from .utterance import Chunk, Utterance
 
 MAX_RATE_HZ = 48_000
 TELEPHONE, TELEPHONE_HZ = (Encoding.MULAW, Encoding.ALAW), 8_000
-BUCKETS_SECONDS = (0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 5)
 
 
 @dataclass(frozen=True)
@@ -89,22 +89,15 @@ class Synthesizer:
         self._casting, self._history, self._check = casting, history, check
         self._permits, self._executor, self._clock = permits, executor, clock
         self._patience = Patience(patience_seconds)
-        self._audio_seconds = Counter(
-            "voicebox_tts_audio_seconds", "Seconds of audio made.", ["engine"], registry=registry
-        )
-        self._first_chunk_seconds = Histogram(
-            "voicebox_tts_first_chunk_seconds",
-            "From a request's arrival to its first audio.",
-            ["engine"],
-            registry=registry,
-            buckets=BUCKETS_SECONDS,
-        )
+        self._metrics = SpeechMetrics(registry)
 
     def refuse_at_capacity(self, timeout_seconds: float) -> None:
         """Raise Exhausted where `speak` would refuse at once: before there is work on the text."""
         self._permits.refuse_at_once(self._patience.before_admission(timeout_seconds))
 
-    async def speak(self, job: Job, script: Script, timeout_seconds: float) -> AsyncGenerator[Event, None]:
+    async def speak(
+        self, job: Job, script: Script, timeout_seconds: float, *, is_streamed: bool = True
+    ) -> AsyncGenerator[Event, None]:
         """Started, then chunks as they are made, then Finished. Whatever can be refused is refused before Started.
 
         Where everything was interrupted before any audio, Finished comes without Started. The first sentence is awaited
@@ -118,34 +111,51 @@ class Synthesizer:
             if first is None and was_interrupted:
                 yield Finished(NO_AUDIO)
                 return
-            async with aclosing(self._admit(job, script, _after(first or "", sentences), timeout_seconds)) as events:
+            timing = self._metrics.begin(self._clock, is_streamed=is_streamed)
+            rest = _after(first or "", sentences)
+            async with aclosing(self._admit(job, script, rest, timeout_seconds, timing)) as events:
                 async for event in events:
                     yield event
 
     async def _admit(
-        self, job: Job, script: Script, sentences: AsyncIterator[Item], timeout_seconds: float
+        self, job: Job, script: Script, sentences: AsyncIterator[Item], timeout_seconds: float, timing: Timing
     ) -> AsyncGenerator[Event, None]:
-        timer, arrived = Timer(self._clock), self._clock()
-        async with (
-            self._work(WorkKind.SPEECH, characters=len(script.text)) as work,
-            self._permits.acquire(self._patience.before_admission(timeout_seconds)) as permit,
-            self._casting.open(script.overrides, job, timeout_seconds) as speakers,
-        ):
+        timer = Timer(self._clock)
+        async with AsyncExitStack() as stack:
+            enter = stack.enter_async_context
+            work = await enter(self._work(WorkKind.SPEECH, characters=len(script.text)))
+            timing.passed(Part.ACCOUNT)
+            permit = await enter(self._permits.acquire(self._patience.before_admission(timeout_seconds)))
+            timing.passed(Part.QUEUE)
             admitted = self._clock()
-            work.model = speakers.lead.speaker.engine.model.name
+            speakers = await enter(self._casting.open(script.overrides, job, timeout_seconds))
+            timing.passed(Part.VOICE)
+            engine = speakers.lead.speaker.engine
+            work.model = engine.model.name
             call_log.note("model", work.model)
-            spoken = self._speak(speakers, script, idle_between(permit, _counted(sentences, work)), timer)
-            async with aclosing(spoken) as events:
+            text = timing.text(idle_between(permit, _counted(sentences, work)))
+            async with aclosing(self._speak(speakers, script, text, timer)) as events:
                 async for event in events:
-                    if isinstance(event, Chunk):
-                        self._succeeded()
-                        call_log.note("first_audio_seconds", self._clock() - arrived)
-                        call_log.add("audio_seconds", event.duration_seconds)
-                        await work.use(audio_ms=1000 * event.duration_seconds)
-                    if isinstance(event, Started):
-                        self._patience.note_first_audio(self._clock() - admitted)
-                    async with permit.idle():
-                        yield event
+                    match event:
+                        case Chunk():
+                            self._succeeded()
+                            call_log.note("first_audio_seconds", timing.seconds)
+                            call_log.add("audio_seconds", event.duration_seconds)
+                            await work.use(audio_ms=1000 * event.duration_seconds)
+                            sending = timing.sending(engine.name, event.duration_seconds, has_audio=bool(event.audio))
+                        case Started():
+                            self._patience.note_first_audio(self._clock() - admitted)
+                            sending = timing.sending(engine.name)
+                        case Interrupted():
+                            timing.interrupted()
+                            sending = timing.sending(engine.name)
+                        case Finished():
+                            seconds = event.statistics.synthesis_seconds
+                            timing.finished(engine.name, seconds, event.statistics.duration_seconds)
+                            sending = timing.sending(engine.name)
+                    with sending:
+                        async with permit.idle():
+                            yield event
 
     async def _speak(
         self, speakers: Speakers, script: Script, sentences: AsyncIterator[Item], timer: Timer
@@ -169,13 +179,8 @@ class Synthesizer:
                 statistics = timer.statistics(utterance.sample_count, rate)
                 warnings = [*script.warnings, *speakers.warnings, *utterance.warnings]
                 recorder.describe(script.text, statistics, warnings, speakers.voices, speakers.turns(script.sections))
-                self._count(speaker, statistics)
+                self._metrics.audio_seconds.labels(speaker.engine.name).inc(statistics.duration_seconds)
         yield Finished(statistics, recorder.generation, tuple(recorder.warnings), recorder.word_error_rate)
-
-    def _count(self, speaker: Speaker, statistics: Statistics) -> None:
-        self._audio_seconds.labels(speaker.engine.name).inc(statistics.duration_seconds)
-        if statistics.first_chunk_seconds:
-            self._first_chunk_seconds.labels(speaker.engine.name).observe(statistics.first_chunk_seconds)
 
 
 async def _counted(sentences: AsyncIterator[Item], work: Work) -> AsyncGenerator[Item, None]:

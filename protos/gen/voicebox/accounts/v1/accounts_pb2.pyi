@@ -75,6 +75,12 @@ class _WorkKindEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumT
     """A model was downloaded."""
     WORK_KIND_CONVERSION: _WorkKind.ValueType  # 4
     """Speech in another voice; its audio counts."""
+    WORK_KIND_TRAINING: _WorkKind.ValueType  # 5
+    """A voice or an adapter was trained: the audio it learned from counts, once, and the time that took. No limit holds
+    for it but concurrent_jobs.
+    """
+    WORK_KIND_DATASET: _WorkKind.ValueType  # 6
+    """Recordings became a data set: as for training."""
 
 class WorkKind(_WorkKind, metaclass=_WorkKindEnumTypeWrapper):
     """A kind of work."""
@@ -89,6 +95,12 @@ WORK_KIND_MODEL_DOWNLOAD: WorkKind.ValueType  # 3
 """A model was downloaded."""
 WORK_KIND_CONVERSION: WorkKind.ValueType  # 4
 """Speech in another voice; its audio counts."""
+WORK_KIND_TRAINING: WorkKind.ValueType  # 5
+"""A voice or an adapter was trained: the audio it learned from counts, once, and the time that took. No limit holds
+for it but concurrent_jobs.
+"""
+WORK_KIND_DATASET: WorkKind.ValueType  # 6
+"""Recordings became a data set: as for training."""
 global___WorkKind = WorkKind
 
 class _UsageGroup:
@@ -501,17 +513,21 @@ class Amounts(google.protobuf.message.Message):
 
     CHARACTERS_FIELD_NUMBER: builtins.int
     AUDIO_MS_FIELD_NUMBER: builtins.int
+    COMPUTE_MS_FIELD_NUMBER: builtins.int
     characters: builtins.int
     """Characters of text."""
     audio_ms: builtins.int
-    """Milliseconds of audio: made for speech, read for recognition."""
+    """Milliseconds of audio: made for speech, read for recognition, conversion, training and data sets."""
+    compute_ms: builtins.int
+    """Milliseconds that jobs worked: of training and data sets, 0 for others. Waiting for a device is not counted."""
     def __init__(
         self,
         *,
         characters: builtins.int = ...,
         audio_ms: builtins.int = ...,
+        compute_ms: builtins.int = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["audio_ms", b"audio_ms", "characters", b"characters"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["audio_ms", b"audio_ms", "characters", b"characters", "compute_ms", b"compute_ms"]) -> None: ...
 
 global___Amounts = Amounts
 
@@ -621,7 +637,7 @@ class UsageRecord(google.protobuf.message.Message):
     kind: global___WorkKind.ValueType
     """What kind of work it was."""
     model: builtins.str
-    """The model that did it, `{engine}/{model}`."""
+    """The model that did it, `{engine}/{model}`: of an adapter's training, its base. Of a voice's training, its engine."""
     @property
     def amounts(self) -> global___Amounts:
         """How much it used."""

@@ -112,7 +112,7 @@ class ConvertSpeechRequest(google.protobuf.message.Message):
 
     @property
     def audio(self) -> google.api.httpbody_pb2.HttpBody:
-        """The next bytes of the file: WAV, FLAC, MP3, Ogg, MP4/M4A, AAC or WebM, detected from the first bytes; at most 64 MiB and 10 minutes."""
+        """The next bytes of the file: WAV, FLAC, MP3, Ogg, MP4/M4A, AAC or WebM, detected from the first bytes; at most 1 GiB and 4 hours."""
 
     def __init__(
         self,

@@ -174,6 +174,7 @@ class Job(google.protobuf.message.Message):
     DOWNLOAD_MODEL_FIELD_NUMBER: builtins.int
     PREPARE_DATASET_FIELD_NUMBER: builtins.int
     TRAIN_ADAPTER_FIELD_NUMBER: builtins.int
+    OPENAI_BATCH_FIELD_NUMBER: builtins.int
     LABELS_FIELD_NUMBER: builtins.int
     PRIORITY_FIELD_NUMBER: builtins.int
     TIMEOUT_FIELD_NUMBER: builtins.int
@@ -197,6 +198,7 @@ class Job(google.protobuf.message.Message):
     END_TIME_FIELD_NUMBER: builtins.int
     EXPIRE_TIME_FIELD_NUMBER: builtins.int
     SEQUENCE_FIELD_NUMBER: builtins.int
+    DEVICE_MEMORY_BYTES_FIELD_NUMBER: builtins.int
     name: builtins.str
     """`jobs/{job}`."""
     type: builtins.str
@@ -223,6 +225,11 @@ class Job(google.protobuf.message.Message):
     """How many of them failed for good."""
     sequence: builtins.int
     """The number of its newest event, for WatchJob."""
+    device_memory_bytes: builtins.int
+    """How many bytes of its device's memory it may take, 0 to 2^50, where the device is shared with services or other jobs: it starts when
+    they are free, and fails with the reason DEVICE_MEMORY when the device has fewer. Default: what the server says for all jobs, or else
+    the whole device.
+    """
     @property
     def train_voice(self) -> global___TrainVoice:
         """A voice model made of recordings."""
@@ -250,6 +257,10 @@ class Job(google.protobuf.message.Message):
     @property
     def train_adapter(self) -> global___TrainAdapter:
         """An adapter of a model of tts or asr, trained on a data set."""
+
+    @property
+    def openai_batch(self) -> global___OpenAiBatch:
+        """Requests of OpenAI's audio API, as its batch API has them."""
 
     @property
     def labels(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.str]:
@@ -313,6 +324,7 @@ class Job(google.protobuf.message.Message):
         download_model: global___DownloadModel | None = ...,
         prepare_dataset: global___PrepareDataset | None = ...,
         train_adapter: global___TrainAdapter | None = ...,
+        openai_batch: global___OpenAiBatch | None = ...,
         labels: collections.abc.Mapping[builtins.str, builtins.str] | None = ...,
         priority: builtins.int = ...,
         timeout: google.protobuf.duration_pb2.Duration | None = ...,
@@ -336,10 +348,11 @@ class Job(google.protobuf.message.Message):
         end_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         expire_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         sequence: builtins.int = ...,
+        device_memory_bytes: builtins.int = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["convert_speech", b"convert_speech", "create_time", b"create_time", "download_model", b"download_model", "end_time", b"end_time", "error", b"error", "expire_time", b"expire_time", "prepare_dataset", b"prepare_dataset", "remaining", b"remaining", "start_time", b"start_time", "synthesize_batch", b"synthesize_batch", "timeout", b"timeout", "train_adapter", b"train_adapter", "train_voice", b"train_voice", "transcribe_batch", b"transcribe_batch", "work", b"work"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["attempt", b"attempt", "convert_speech", b"convert_speech", "create_time", b"create_time", "device", b"device", "download_model", b"download_model", "end_time", b"end_time", "error", b"error", "expire_time", b"expire_time", "item_count", b"item_count", "items_done", b"items_done", "items_failed", b"items_failed", "labels", b"labels", "name", b"name", "outputs", b"outputs", "prepare_dataset", b"prepare_dataset", "priority", b"priority", "progress", b"progress", "queue_place", b"queue_place", "remaining", b"remaining", "results", b"results", "sequence", b"sequence", "stage", b"stage", "start_time", b"start_time", "state", b"state", "steps", b"steps", "synthesize_batch", b"synthesize_batch", "timeout", b"timeout", "train_adapter", b"train_adapter", "train_voice", b"train_voice", "transcribe_batch", b"transcribe_batch", "type", b"type", "warnings", b"warnings", "work", b"work"]) -> None: ...
-    def WhichOneof(self, oneof_group: typing.Literal["work", b"work"]) -> typing.Literal["train_voice", "convert_speech", "synthesize_batch", "transcribe_batch", "download_model", "prepare_dataset", "train_adapter"] | None: ...
+    def HasField(self, field_name: typing.Literal["convert_speech", b"convert_speech", "create_time", b"create_time", "download_model", b"download_model", "end_time", b"end_time", "error", b"error", "expire_time", b"expire_time", "openai_batch", b"openai_batch", "prepare_dataset", b"prepare_dataset", "remaining", b"remaining", "start_time", b"start_time", "synthesize_batch", b"synthesize_batch", "timeout", b"timeout", "train_adapter", b"train_adapter", "train_voice", b"train_voice", "transcribe_batch", b"transcribe_batch", "work", b"work"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["attempt", b"attempt", "convert_speech", b"convert_speech", "create_time", b"create_time", "device", b"device", "device_memory_bytes", b"device_memory_bytes", "download_model", b"download_model", "end_time", b"end_time", "error", b"error", "expire_time", b"expire_time", "item_count", b"item_count", "items_done", b"items_done", "items_failed", b"items_failed", "labels", b"labels", "name", b"name", "openai_batch", b"openai_batch", "outputs", b"outputs", "prepare_dataset", b"prepare_dataset", "priority", b"priority", "progress", b"progress", "queue_place", b"queue_place", "remaining", b"remaining", "results", b"results", "sequence", b"sequence", "stage", b"stage", "start_time", b"start_time", "state", b"state", "steps", b"steps", "synthesize_batch", b"synthesize_batch", "timeout", b"timeout", "train_adapter", b"train_adapter", "train_voice", b"train_voice", "transcribe_batch", b"transcribe_batch", "type", b"type", "warnings", b"warnings", "work", b"work"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["work", b"work"]) -> typing.Literal["train_voice", "convert_speech", "synthesize_batch", "transcribe_batch", "download_model", "prepare_dataset", "train_adapter", "openai_batch"] | None: ...
 
 global___Job = Job
 
@@ -491,8 +504,8 @@ global___TrainVoice = TrainVoice
 
 @typing.final
 class TrainAdapter(google.protobuf.message.Message):
-    """An adapter of a model of tts or asr (LoRA), trained on a data set. Its results are an adapter for each checkpoint that was kept, the
-    numbers and a picture of them, and what each checkpoint of a voice speaks. It is published when it passes its test.
+    """An adapter of a model of tts or asr (LoRA), trained on a data set. Its results are an adapter for each checkpoint that was kept, and
+    the checkpoint itself, to go on from; the numbers and a picture of them, and what each checkpoint of a voice speaks. It is published when it passes its test.
     """
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
@@ -518,6 +531,8 @@ class TrainAdapter(google.protobuf.message.Message):
     BASE_MODEL_FIELD_NUMBER: builtins.int
     CONSENT_FIELD_NUMBER: builtins.int
     OPTIONS_FIELD_NUMBER: builtins.int
+    RESUME_FROM_FIELD_NUMBER: builtins.int
+    RESUME_STEP_FIELD_NUMBER: builtins.int
     display_name: builtins.str
     """What people call it: 1 to 100 characters. The model's name is made of it."""
     dataset: builtins.str
@@ -528,6 +543,13 @@ class TrainAdapter(google.protobuf.message.Message):
     """`models/{engine}/{model}`: its base, which must be on the worker's machine. Engines: those whose trainers are installed."""
     consent: builtins.str
     """How the speakers agreed, in words of 1 to 2000 characters: it goes with the adapter wherever that goes."""
+    resume_from: builtins.str
+    """`jobs/{job}`: an earlier job of this type, from a checkpoint of which the training goes on; with as many `steps` as the checkpoint has,
+    it is published without any more training. It must have the same data set, base, name, rank and alpha; the other options may differ, but
+    only with the same seed and batch_size is the loss the same as without the interruption. Default: it begins anew.
+    """
+    resume_step: builtins.int
+    """The step of that checkpoint, one of those that the job kept: 1 to 100000. Needed with `resume_from`, and only with it."""
     @property
     def options(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.str]:
         """Options of training, by their names: steps, batch_size, checkpoint_every, keep, rank, alpha, learning_rate, seed, checkpoint, sentence,
@@ -542,8 +564,10 @@ class TrainAdapter(google.protobuf.message.Message):
         base_model: builtins.str = ...,
         consent: builtins.str = ...,
         options: collections.abc.Mapping[builtins.str, builtins.str] | None = ...,
+        resume_from: builtins.str = ...,
+        resume_step: builtins.int = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["base_model", b"base_model", "consent", b"consent", "dataset", b"dataset", "display_name", b"display_name", "options", b"options"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["base_model", b"base_model", "consent", b"consent", "dataset", b"dataset", "display_name", b"display_name", "options", b"options", "resume_from", b"resume_from", "resume_step", b"resume_step"]) -> None: ...
 
 global___TrainAdapter = TrainAdapter
 
@@ -715,6 +739,32 @@ class PrepareDataset(google.protobuf.message.Message):
 global___PrepareDataset = PrepareDataset
 
 @typing.final
+class OpenAiBatch(google.protobuf.message.Message):
+    """Requests of OpenAI's audio API, each answered by itself: `/v1/batches` makes such jobs. The results are `output.jsonl` and, where requests failed, `errors.jsonl`,
+    a line for each request in OpenAI's form. Audio in an answer is `{"b64_json", "content_type"}`.
+    """
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    INPUT_FIELD_NUMBER: builtins.int
+    ENDPOINT_FIELD_NUMBER: builtins.int
+    input: builtins.str
+    """`inputs/{input}`: JSON Lines of `custom_id`, `method` (`POST`), `url` and `body`, at most 50,000. In the body of a transcription or a translation `file` is
+    `file-{input}` or `inputs/{input}`.
+    """
+    endpoint: builtins.str
+    """The `url` of all of them: `/v1/audio/speech`, `/v1/audio/transcriptions` or `/v1/audio/translations`."""
+    def __init__(
+        self,
+        *,
+        input: builtins.str = ...,
+        endpoint: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["endpoint", b"endpoint", "input", b"input"]) -> None: ...
+
+global___OpenAiBatch = OpenAiBatch
+
+@typing.final
 class DownloadModel(google.protobuf.message.Message):
     """The files of a model."""
 
@@ -745,7 +795,9 @@ class CreateJobRequest(google.protobuf.message.Message):
     JOB_FIELD_NUMBER: builtins.int
     REQUEST_ID_FIELD_NUMBER: builtins.int
     request_id: builtins.str
-    """A UUID4 that makes the request idempotent: a retry returns the job of the first time. Default: every request is a new job."""
+    """A UUID4 that makes the request idempotent: a retry returns the job of the first time. FAILED_PRECONDITION, reason REQUEST_ID_REUSED, with
+    another job. Default: every request is a new job.
+    """
     @property
     def job(self) -> global___Job:
         """The job: `work`, and optionally `labels`, `priority` and `timeout`."""
@@ -860,7 +912,9 @@ class RetryJobRequest(google.protobuf.message.Message):
     name: builtins.str
     """`jobs/{job}`."""
     from_step: builtins.str
-    """The first step that is run again. Default: the first one that is not completed."""
+    """The first step that is run again, as if it had not run: what it and later ones made goes, but for results, which stay until others take
+    their place, and items that are done. Default: the first one that is not completed.
+    """
     def __init__(
         self,
         *,
@@ -1255,7 +1309,9 @@ class UploadInputRequest(google.protobuf.message.Message):
     file_name: builtins.str
     """The name of the file, for people: up to 255 characters; read from the first message only."""
     request_id: builtins.str
-    """A UUID4 that makes the upload idempotent: a retry returns the input of the first time; read from the first message only."""
+    """A UUID4 that makes the upload idempotent: a retry returns the input of the first time; FAILED_PRECONDITION, reason REQUEST_ID_REUSED, with
+    another file. Read from the first message only.
+    """
     @property
     def content(self) -> google.api.httpbody_pb2.HttpBody:
         """The next bytes of the file."""

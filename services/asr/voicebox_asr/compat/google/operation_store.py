@@ -40,7 +40,7 @@ class Operation:
 class Operations:
     """Runs `at_once` operations at a time, in order; ended ones are held for `held_seconds`.
 
-    They exist in this process only: with several replicas, a client calls the one that runs its work.
+    They exist in this process only; of several replicas, each asks the others for those that it does not have.
     """
 
     def __init__(

@@ -2,7 +2,8 @@
 
 import asyncio
 import math
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
 
 import grpc
 from google.longrunning import operations_pb2
@@ -11,55 +12,107 @@ from google.protobuf.empty_pb2 import Empty
 from google.protobuf.message import Message
 from google.rpc import code_pb2, status_pb2
 from voicebox_kit import deadline, principal
-from voicebox_kit.errors import InvalidField, VoiceboxError
+from voicebox_kit.errors import InvalidField, NotFound, VoiceboxError
 from voicebox_kit.status import internal, to_status
 
-from .operation_store import Operation, Operations
+from .operation_store import MAX_OPERATIONS, Operation, Operations
 
 OPERATIONS_SERVICE = "google.longrunning.Operations"
 PAGE_SIZE = 50
+ASK_SECONDS, WAIT_SECONDS = 10.0, 86_400.0
+"""How long another replica may take to answer, and to wait for an operation's end, unless the caller's deadline comes
+first.
+"""
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
 
-class GoogleOperationsServicer:
-    """The google.longrunning.Operations: each caller's own."""
+class Replicas(Protocol):
+    """Of asr, this one among them, which are asked by a method's name for an owner's operations."""
 
-    def __init__(self, operations: Operations) -> None:
-        self._operations = operations
+    def is_asked(self, context: Context) -> bool:
+        """Whether another replica asks: then it is answered from what is here."""
+        ...
+
+    async def first(self, method: str, request: Any, owner: str, seconds: float) -> Any:
+        """The answer of the one that has the operation, or None."""
+        ...
+
+    async def all(self, method: str, request: Any, owner: str, seconds: float) -> list[Any]:
+        """The answers of those that answer."""
+        ...
+
+
+class GoogleOperationsServicer:
+    """The google.longrunning.Operations: each caller's own, on whichever replica they run."""
+
+    def __init__(self, operations: Operations, replicas: Replicas | None = None) -> None:
+        self._operations, self._replicas = operations, replicas
 
     async def GetOperation(self, request: Any, context: Context) -> Any:
-        return to_proto(self._find(request.name, context))
+        async def get(operation: Operation) -> Any:
+            return to_proto(operation)
+
+        return await self._where_it_is("GetOperation", request, context, get)
 
     async def WaitOperation(self, request: Any, context: Context) -> Any:
         """Answers when it has ended, or when the time to wait is over."""
-        operation = self._find(request.name, context)
-        at_most = request.timeout.ToMicroseconds() / 1e6 if request.HasField("timeout") else math.inf
-        seconds = deadline.remaining(context, at_most)
-        await asyncio.wait({operation.task}, timeout=None if math.isinf(seconds) else seconds)
-        return to_proto(operation)
+
+        async def wait(operation: Operation) -> Any:
+            at_most = request.timeout.ToMicroseconds() / 1e6 if request.HasField("timeout") else math.inf
+            seconds = deadline.remaining(context, at_most)
+            await asyncio.wait({operation.task}, timeout=None if math.isinf(seconds) else seconds)
+            return to_proto(operation)
+
+        return await self._where_it_is("WaitOperation", request, context, wait)
 
     async def ListOperations(self, request: Any, context: Context) -> Any:
+        """Of all replicas that answer, those of each by their age."""
         if request.filter:
             raise InvalidField("filter", "filter is not understood here: leave it empty.", "UNSUPPORTED")
-        found = list(self._operations.of(request.name, principal.owner(context)))
+        owner = principal.owner(context)
+        if self._replicas and not self._replicas.is_asked(context):
+            whole = operations_pb2.ListOperationsRequest(name=request.name, page_size=MAX_OPERATIONS)
+            answers = await self._replicas.all("ListOperations", whole, owner, deadline.remaining(context, ASK_SECONDS))
+            found = [each for answer in answers for each in answer.operations]
+        else:
+            found = [to_proto(each) for each in self._operations.of(request.name, owner)]
         start = _start([each.name for each in found], request.page_token)
         end = start + (request.page_size if request.page_size > 0 else PAGE_SIZE)
         token = found[end - 1].name if end < len(found) else ""
-        return operations_pb2.ListOperationsResponse(operations=map(to_proto, found[start:end]), next_page_token=token)
+        return operations_pb2.ListOperationsResponse(operations=found[start:end], next_page_token=token)
 
     async def CancelOperation(self, request: Any, context: Context) -> Any:
-        task = self._find(request.name, context).task
-        task.cancel()
-        await asyncio.wait({task})
-        return Empty()
+        async def cancel(operation: Operation) -> Any:
+            operation.task.cancel()
+            await asyncio.wait({operation.task})
+            return Empty()
+
+        return await self._where_it_is("CancelOperation", request, context, cancel)
 
     async def DeleteOperation(self, request: Any, context: Context) -> Any:
-        self._operations.delete(self._find(request.name, context))
-        return Empty()
+        async def delete(operation: Operation) -> Any:
+            self._operations.delete(operation)
+            return Empty()
 
-    def _find(self, name: str, context: Context) -> Operation:
-        return self._operations.find(name, principal.owner(context))
+        return await self._where_it_is("DeleteOperation", request, context, delete)
+
+    async def _where_it_is(
+        self, method: str, request: Any, context: Context, here: Callable[[Operation], Awaitable[Any]]
+    ) -> Any:
+        """Done here, or by the replica that has the operation. NotFound where none has it."""
+        owner = principal.owner(context)
+        try:
+            operation = self._operations.find(request.name, owner)
+        except NotFound:
+            if self._replicas is None or self._replicas.is_asked(context):
+                raise
+            seconds = deadline.remaining(context, WAIT_SECONDS if method == "WaitOperation" else ASK_SECONDS)
+            answer = await self._replicas.first(method, request, owner, seconds)
+            if answer is None:
+                raise
+            return answer
+        return await here(operation)
 
 
 def to_proto(operation: Operation) -> Any:

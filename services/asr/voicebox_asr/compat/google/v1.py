@@ -9,10 +9,9 @@ from google.protobuf import any_pb2
 from google.protobuf.message import Message
 from voicebox.compat.google import speech_v1_pb2 as google
 from voicebox.compat.google import speech_v1_pb2_grpc
-from voicebox_kit import principal
+from voicebox_kit import principal, uploads
 from voicebox_kit.errors import InvalidField
 
-from voicebox_asr.api import request_stream
 from voicebox_asr.api.servicer import SpeechToTextServicer
 
 from . import v1_request, v1_responses
@@ -74,7 +73,7 @@ class GoogleSpeechV1Servicer(speech_v1_pb2_grpc.SpeechServicer):
     async def StreamingRecognize(
         self, request_iterator: AsyncIterator[google.StreamingRecognizeRequest], context: Context
     ) -> AsyncGenerator[google.StreamingRecognizeResponse]:
-        async with aclosing(request_stream.patient(aiter(request_iterator), self._idle_seconds)) as requests:
+        async with aclosing(uploads.patient(aiter(request_iterator), self._idle_seconds)) as requests:
             first = await anext(requests, None)
             if first is None or not first.HasField("streaming_config"):
                 raise InvalidField(

@@ -9,11 +9,10 @@ import grpc
 from google.protobuf.message import Message
 from voicebox.compat.google import speech_v2_pb2 as google
 from voicebox.compat.google import speech_v2_pb2_grpc
-from voicebox_kit import principal
+from voicebox_kit import principal, uploads
 from voicebox_kit.errors import InvalidField, Unsupported, VoiceboxError
 from voicebox_kit.status import to_status
 
-from voicebox_asr.api import request_stream
 from voicebox_asr.api.servicer import SpeechToTextServicer
 
 from . import v2_request, v2_responses
@@ -71,7 +70,7 @@ class GoogleSpeechV2Servicer(speech_v2_pb2_grpc.SpeechServicer):
     async def StreamingRecognize(
         self, request_iterator: AsyncIterator[google.StreamingRecognizeRequest], context: Context
     ) -> AsyncGenerator[google.StreamingRecognizeResponse]:
-        async with aclosing(request_stream.patient(aiter(request_iterator), self._idle_seconds)) as requests:
+        async with aclosing(uploads.patient(aiter(request_iterator), self._idle_seconds)) as requests:
             first = await anext(requests, None)
             if first is None or not first.HasField("streaming_config"):
                 raise InvalidField(

@@ -10,13 +10,13 @@ from enum import StrEnum
 
 from voicebox.asr.v1 import asr_pb2
 from voicebox_compat import openai_languages, openai_names
+from voicebox_compat.form import plain_name
 from voicebox_compat.openai import Diagnostics, InvalidParameter
 
 from voicebox_asr.api.options import MAX_PROMPT_CHARACTERS
 from voicebox_asr.compat.hints import OWN_ENGINES
 
 from . import values
-from .form import plain_name
 
 LISTS = ("timestamp_granularities", "include")
 TRANSLATION = frozenset({"model", "prompt", "response_format", "temperature"})

@@ -14,11 +14,11 @@ from voicebox.asr.v1 import asr_pb2
 from voicebox.compat.openai.v1 import openai_pb2, openai_pb2_grpc
 from voicebox_compat import openai
 from voicebox_compat.openai import Diagnostics, InvalidParameter
+from voicebox_kit import uploads
 from voicebox_kit.disk_quota import DiskQuota
 from voicebox_kit.errors import InvalidField
 from voicebox_models.models import Models
 
-from voicebox_asr.api import request_stream
 from voicebox_asr.api.servicer import UPLOAD_STALL_SECONDS, SpeechToTextServicer
 from voicebox_asr.compat.hints import warn_of
 from voicebox_asr.engine import Engine
@@ -78,7 +78,7 @@ class OpenAiTranscriptionServicer(openai_pb2_grpc.OpenAiTranscriptionServiceServ
     async def _answer(
         self, requests: AsyncIterator[Request], context: Context, diagnostics: Diagnostics, *, translate: bool
     ) -> AsyncGenerator[HttpBody]:
-        async with aclosing(request_stream.patient(aiter(requests), UPLOAD_STALL_SECONDS)) as patient:
+        async with aclosing(uploads.patient(aiter(requests), UPLOAD_STALL_SECONDS)) as patient:
             first = await anext(patient, None)
             body = first.body if first else HttpBody()
             async with open_upload(

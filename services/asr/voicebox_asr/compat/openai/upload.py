@@ -9,11 +9,10 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from typing import IO
 
+from voicebox_compat.form import FILE, Field, Form
 from voicebox_compat.openai import InvalidParameter
 from voicebox_kit.disk_quota import DiskQuota
 from voicebox_kit.errors import Exhausted, InvalidField
-
-from .form import FILE, Field, Form
 
 IN_MEMORY_BYTES = 1024 * 1024
 """Files up to here are not written to disk."""

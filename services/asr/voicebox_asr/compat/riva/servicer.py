@@ -10,10 +10,10 @@ from voicebox.asr.v1 import asr_pb2
 from voicebox.compat.riva import riva_asr_pb2, riva_asr_pb2_grpc
 from voicebox_compat.fields import send_diagnostics, with_field_names
 from voicebox_compat.openai import Diagnostics
+from voicebox_kit import uploads
 from voicebox_kit.errors import InvalidField, NotFound
 from voicebox_models.models import Models
 
-from voicebox_asr.api import request_stream
 from voicebox_asr.api.servicer import SpeechToTextServicer
 from voicebox_asr.compat.hints import find_model, warn_of
 from voicebox_asr.engine import Engine
@@ -54,7 +54,7 @@ class RivaRecognitionServicer(riva_asr_pb2_grpc.RivaSpeechRecognitionServicer):
     async def StreamingRecognize(
         self, request_iterator: AsyncIterator[riva_asr_pb2.StreamingRecognizeRequest], context: Context
     ) -> AsyncGenerator[riva_asr_pb2.StreamingRecognizeResponse]:
-        async with aclosing(request_stream.patient(aiter(request_iterator), self._idle_seconds)) as requests:
+        async with aclosing(uploads.patient(aiter(request_iterator), self._idle_seconds)) as requests:
             first = await anext(requests, None)
             if first is None or not first.HasField("streaming_config"):
                 raise InvalidField(

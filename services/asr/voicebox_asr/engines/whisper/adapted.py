@@ -43,14 +43,14 @@ def write(base: Ct2File, adapter: Adapter, path: Path) -> None:
     """Write the base model's weights with what the adapter adds to them. StartError when they do not fit."""
     changed: dict[str, NDArray[np.float32]] = {}
     for matrix in sorted(adapter.matrices):
-        at, delta = location(matrix), adapter.delta(matrix)
-        if at is None or delta is None:
+        at = location(matrix)
+        if at is None:
             raise StartError(f"The adapter in {adapter.folder} changes {matrix[:100]}, which is not possible.")
         name = f"{at.variable}/weight"
         if name not in changed:
             changed[name] = base.tensor(name)
         rows = changed[name][at.rows(len(changed[name]))]
-        if rows.shape != delta.shape:
-            raise StartError(f"The adapter in {adapter.folder} is for another size of model than its base.")
-        rows += delta
+        delta = adapter.delta(matrix, rows.shape)
+        if delta is not None:
+            rows += delta
     base.write(path, changed)

@@ -1,7 +1,11 @@
 """Which device and arithmetic CTranslate2 runs a model with."""
 
+import ctypes
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
 
 import ctranslate2
 from voicebox_kit.errors import StartError
@@ -28,6 +32,9 @@ class Device:
         """How many windows are decoded at once."""
         return 8 if self.kind == "cpu" else 16
 
+
+CUBLAS = "libcublas.so.12"
+"""CTranslate2 opens it by this name at its first use of a GPU, and does not bring it."""
 
 MAX_THREADS = 8
 """Whisper's decoder writes a token at a time: it gains nothing from more cores, and other engines lose them."""
@@ -63,4 +70,26 @@ def _device(device: str) -> tuple[str, int]:
     index = int(named[1] or 0)
     if index >= count:
         raise StartError(f"There is no device {device!r}: CTranslate2 finds {count} CUDA devices.")
+    load_cublas(cublas_folders())
     return "cuda", index
+
+
+def load_cublas(folders: Sequence[Path]) -> None:
+    """Load NVIDIA's cuBLAS 12 from the system, or from the package nvidia-cublas-cu12 in `folders`.
+
+    The loader does not look into these; a library that is loaded is found by its name from then on. StartError without
+    either.
+    """
+    for library in (Path(CUBLAS), *(folder / "lib" / CUBLAS for folder in folders)):
+        try:
+            ctypes.CDLL(str(library), mode=ctypes.RTLD_GLOBAL)
+        except OSError:
+            continue
+        return
+    raise StartError(f"Whisper needs {CUBLAS} on a GPU: `pip install 'voicebox-asr[cuda]'` brings it.")
+
+
+def cublas_folders() -> Sequence[Path]:
+    """Where nvidia-cublas-cu12 is installed; none where it is not."""
+    spec = find_spec("nvidia")  # a namespace package
+    return [Path(folder) / "cublas" for folder in (spec.submodule_search_locations or ())] if spec else []

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 
-from voicebox_asr.engine import SAMPLE_RATE_HZ, Options, RecognitionWarning, Samples, Segment, WarningReason
+from voicebox_asr.engine import SAMPLE_RATE_HZ, Options, RecognitionWarning, Samples, Segment, WarningReason, Word
 from voicebox_asr.results.self_similarity import repeated_word_similarity
-from voicebox_asr.segmentation.coverage import MARGIN_SECONDS, Span, speech_without_words
+from voicebox_asr.segmentation.coverage import MARGIN_SECONDS, Span, parts_lacking_words, speech_without_words
 from voicebox_asr.segmentation.language_changes import LanguageSpan, language_changes, main_language
-from voicebox_asr.segmentation.pauses import split_at_pauses
+from voicebox_asr.segmentation.pauses import divided, split_at_pauses
 from voicebox_asr.segmentation.short_audio import audible_seconds, is_short, is_speakable, short_audio_warning
 from voicebox_asr.segmentation.spans import language_spans
 from voicebox_asr.segmentation.utterance_reader import shifted
@@ -51,6 +51,8 @@ class WindowPart:
     end_seconds: float
     words: tuple[Span, ...] = ()
     is_gap: bool = False
+    found: tuple[Segment, ...] = ()
+    """What the window's text has here, which is too little: the part is decoded alone, and the longer text counts."""
     language: str = ""
     """BCP 47; empty: it is detected."""
     probability: float | None = None
@@ -174,10 +176,23 @@ class WhisperReader:
             _later(segment, part.start_seconds) for segment in decoded.segments if _is_sure(segment) or not part.is_gap
         ]
         segments = self._plausible(segments, part.window)
-        if segments and not part.is_gap:
+        if part.found:
+            return _longer(segments, part.found)
+        if part.is_gap:
+            self._note_gap(part, decoded, segments)
+            return segments
+        if segments:
             self._update_context(part, decoded)
-        self._decode_next(self._retries(part, decoded, segments))
-        return segments
+        lacking = parts_lacking_words(part.window.speech, _words(segments))
+        outside, inside = divided(segments, lacking)
+        words = (*part.words, *_spans(segments))
+        self._decode_next(
+            [
+                *self._retries(part, decoded, words, lacking),
+                *(self._part(part.window, span, words, found) for span, found in zip(lacking, inside, strict=True)),
+            ]
+        )
+        return outside
 
     def _language_parts(self, part: WindowPart, decoded: Decoded) -> Sequence[WindowPart]:
         """A part that changes its language as several; one of unsure language in that of the rest; else none."""
@@ -191,21 +206,25 @@ class WhisperReader:
             return [replace(part, language=self._main_language)]
         return ()
 
-    def _retries(self, part: WindowPart, decoded: Decoded, segments: Sequence[Segment]) -> Sequence[WindowPart]:
+    def _note_gap(self, part: WindowPart, decoded: Decoded, segments: Sequence[Segment]) -> None:
+        """Remember the language of what was said in a gap, or warn that it has no words."""
+        window = part.window
+        self._language_spans += [
+            _language_span(window, (each.start_seconds, each.end_seconds), decoded.language) for each in segments
+        ]
+        missed = [] if segments else speech_without_words(window.speech, part.words)
+        self.warnings += [
+            _not_recognised(window, gap) for gap in missed if part.start_seconds <= gap[0] < part.end_seconds
+        ]
+
+    def _retries(
+        self, part: WindowPart, decoded: Decoded, words: tuple[Span, ...], lacking: Sequence[Span]
+    ) -> Sequence[WindowPart]:
         """The parts of a window to decode again: from where the model broke off, or where speech has no words.
 
-        A gap may be in another language: where the caller named none, it is detected again.
+        Parts that are `lacking` words are decoded again anyway.
         """
-        window, words = part.window, (*part.words, *_spans(segments))
-        if part.is_gap:
-            self._language_spans += [
-                _language_span(window, (each.start_seconds, each.end_seconds), decoded.language) for each in segments
-            ]
-            missed = [] if segments else speech_without_words(window.speech, part.words)
-            self.warnings += [
-                _not_recognised(window, gap) for gap in missed if part.start_seconds <= gap[0] < part.end_seconds
-            ]
-            return ()
+        window = part.window
         start = part.start_seconds + (decoded.continues_seconds or 0.0)
         if start >= part.start_seconds + MIN_PROGRESS_SECONDS:
             return (
@@ -221,13 +240,22 @@ class WhisperReader:
         if not words:
             self.warnings += [_not_recognised(window, gap) for gap in gaps]
             return ()
-        language = self._options.language
         return [
-            WindowPart(
-                window, max(0.0, start - MARGIN_SECONDS), end + MARGIN_SECONDS, words, is_gap=True, language=language
-            )
-            for start, end in gaps
+            self._part(window, (max(start, gap[0]), gap[1]), words)
+            for gap in gaps
+            if not any(first < gap[1] and gap[0] < last for first, last in lacking)
         ]
+
+    def _part(self, window: Window, span: Span, words: tuple[Span, ...], found: tuple[Segment, ...] = ()) -> WindowPart:
+        """A span of a window, to be decoded by itself. `words` are where the window's words are, `found` those there.
+
+        Without `found` it is a gap, and may be in another language: where the caller named none, it is detected again.
+        """
+        part = WindowPart(window, max(0.0, span[0] - MARGIN_SECONDS), span[1] + MARGIN_SECONDS, words)
+        if not found:
+            return replace(part, is_gap=True, language=self._options.language)
+        known = found[0].hypothesis
+        return replace(part, found=found, language=known.language, probability=known.language_probability)
 
     @property
     def _main_language(self) -> str:
@@ -241,8 +269,7 @@ class WhisperReader:
             text = " ".join(segment.hypothesis.text for segment in segments)
             self.warnings.append(short_audio_warning(text, seconds, window.at(0.0), window.until(window.seconds)))
             return segments if is_speakable(text, seconds) else []
-        words = [word for segment in segments for word in segment.hypothesis.words]
-        alike = repeated_word_similarity(window.samples, words)
+        alike = repeated_word_similarity(window.samples, _words(segments))
         return [replace(segment, hypothesis=replace(segment.hypothesis, self_similarity=alike)) for segment in segments]
 
     def _update_context(self, part: WindowPart, decoded: Decoded) -> None:
@@ -283,6 +310,16 @@ def _spans(segments: Sequence[Segment]) -> list[Span]:
         for span in [(word.start_seconds, word.end_seconds) for word in segment.hypothesis.words]
         or [(segment.start_seconds, segment.end_seconds)]
     ]
+
+
+def _words(segments: Sequence[Segment]) -> list[Word]:
+    return [word for segment in segments for word in segment.hypothesis.words]
+
+
+def _longer(segments: Sequence[Segment], found: tuple[Segment, ...]) -> Sequence[Segment]:
+    """What a part says when it is decoded by itself, if that is more, and sure; else what was found before."""
+    lengths = [sum(len(each.hypothesis.text) for each in text) for text in (segments, found)]
+    return segments if lengths[0] > lengths[1] and all(map(_is_sure, segments)) else found
 
 
 def _is_sure(segment: Segment) -> bool:

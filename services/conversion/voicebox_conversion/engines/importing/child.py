@@ -1,55 +1,34 @@
 """The confined process in which a checkpoint is read: `python -m ...importing.child KIND INDEX_FD MAX_BYTES`.
 
-The checkpoint is its standard input, a file; the index, another one, or none with -1. It answers on its standard output
-with a line of JSON, and then with safetensors. Unpickling makes nothing but tensors and plain values (`weights_only`);
-should that ever fail, there is no file to open, no process to start and no network here.
+The checkpoint is its standard input, a file; the index, another one, or none with -1. See
+voicebox_models.pickles.child.
 """
 
 import io
-import json
-import os
 import sys
 from collections.abc import Mapping
-from typing import Any
+from functools import partial
+from typing import IO
 
 import torch
 from safetensors.torch import load, save
-from voicebox_audio.decoding.confinement import address_space_bytes, confine_permanently, confine_to
-from voicebox_audio.decoding.limits import Limits
+from voicebox_models.pickles.child import Answer, answer
 
 from voicebox_conversion.engines.rvc.checkpoint import with_index, without_index
 
 from .confined import BASE, VOCODER, VOICE
 from .tensors import checked
 
-CPU_SECONDS = 120
-MEMORY_BYTES = 1 << 30
-
-Answer = tuple[Mapping[str, Any], bytes]
-
 
 def main(kind: str, index: int, max_bytes: int) -> None:
     """Answers once."""
     torch.set_num_threads(1)
     _warm_up()
-    confine_permanently()
-    limits = Limits(max_bytes=3 * max_bytes, memory_bytes=MEMORY_BYTES, cpu_seconds=CPU_SECONDS)
-    confine_to(limits, address_space_bytes())
-    answer: Mapping[str, Any]
-    try:
-        answer, content = _read(kind, index, max_bytes)
-    except MemoryError:
-        answer, content = {"refused": "it needs more memory than it may have"}, b""
-    except ValueError as error:
-        answer, content = {"refused": str(error)[:300]}, b""
-    except Exception:  # whatever a hostile file brings about
-        answer, content = {"refused": "it cannot be read as weights alone"}, b""
-    _write(json.dumps(answer).encode() + b"\n" + content)
+    answer(partial(_read, kind, index, max_bytes), max_bytes)
 
 
-def _read(kind: str, index: int, max_bytes: int) -> Answer:
-    with open(0, "rb", closefd=False) as file:
-        checkpoint = torch.load(file, map_location="cpu", weights_only=True, mmap=False)
+def _read(kind: str, index: int, max_bytes: int, given: IO[bytes]) -> Answer:
+    checkpoint = torch.load(given, map_location="cpu", weights_only=True, mmap=False)
     if kind == VOICE and index < 0:
         return without_index(checkpoint, max_bytes)
     if kind == VOICE:
@@ -69,12 +48,6 @@ def _warm_up() -> None:
     torch.load(file, map_location="cpu", weights_only=True)
     load(save({"x": torch.zeros(2)}, {"x": "x"}))
     torch.zeros(4).expand(2, 4).contiguous().clone()
-
-
-def _write(data: bytes) -> None:
-    rest = memoryview(data)
-    while rest:
-        rest = rest[os.write(1, rest[: 1 << 20]) :]
 
 
 if __name__ == "__main__":

@@ -8,28 +8,26 @@ from pathlib import Path
 import numpy as np
 import soundfile
 from voicebox_audio.resample import Resampler
-from voicebox_kit.errors import InvalidField, Precondition, StartError
+from voicebox_kit.errors import Precondition, StartError
 from voicebox_models.engine import Setup
 from voicebox_models.settings import models_folder
-from voicebox_models.trainer import Progress, Result
+from voicebox_models.trainer import DEVICE, Progress, Result, Turn, words_of
 
 from voicebox_conversion.engine import TENSORS, Samples
 from voicebox_conversion.manifest import FILE, Manifest
 
 from .engine import EXPECTATION, NAME, RATE_HZ, KnnVcFamily
 
-MAX_OPTION_CHARACTERS = 2000
-
 
 class KnnVcTrainer:
     """As voicebox_models.trainer.Trainer. Its options: `name` is what the voice is called, `consent` who agreed to
-    what, `licence` who may use it, `device` where it runs.
+    what, `licence` who may use it.
     """
 
     name = NAME
 
     def __init__(self, env: Mapping[str, str] = os.environ) -> None:
-        """`env` says where models lie."""
+        """`env` says where models lie, and on which device it runs."""
         self._env = env
 
     def train(
@@ -38,13 +36,15 @@ class KnnVcTrainer:
         options: Mapping[str, str],
         folder: Path,
         progress: Callable[[Progress], None],
+        turn: Turn,
     ) -> Result:
-        display_name, consent, licence = (_option(options, name) for name in ("name", "consent", "licence"))
-        setup = Setup(options.get("device", "auto"), "auto", models_folder(self._env))
+        display_name, consent, licence = words_of(options).values()
+        setup = Setup(self._env.get(DEVICE, "auto"), "auto", models_folder(self._env))
         engine = next(iter(KnnVcFamily(setup).engines()))
         if not engine.files.present:
             sentence = f"models/{engine.model.name} is not here. {engine.files.instructions}".strip()
             raise Precondition("MODEL_NOT_DOWNLOADED", f"models/{engine.model.name}", sentence)
+        turn.give(_save_nothing)
         progress(Progress(0.0, "recordings"))
         samples = np.concatenate([_read(recording) for recording in recordings] or [np.zeros(0, np.float32)])
         try:
@@ -68,11 +68,8 @@ class KnnVcTrainer:
         return Result((FILE, TENSORS), manifest.metrics, seconds, (EXPECTATION,))
 
 
-def _option(options: Mapping[str, str], name: str) -> str:
-    value = options.get(name, "").strip()
-    if len(value) > MAX_OPTION_CHARACTERS:
-        raise InvalidField(f"options.{name}", f"{name} must have at most {MAX_OPTION_CHARACTERS} characters.")
-    return value
+def _save_nothing() -> None:
+    """It is one step, and nothing of it is done yet."""
 
 
 def _read(recording: Path) -> Samples:

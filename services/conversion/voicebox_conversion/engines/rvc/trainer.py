@@ -11,7 +11,7 @@ import numpy as np
 from voicebox_kit.errors import InvalidField, Precondition, StartError
 from voicebox_models.engine import Setup
 from voicebox_models.settings import models_folder
-from voicebox_models.trainer import Progress, Result
+from voicebox_models.trainer import DEVICE, Progress, Result, Turn, words_of
 
 from voicebox_conversion.engine import TENSORS
 from voicebox_conversion.manifest import FILE, Manifest
@@ -29,7 +29,6 @@ MAX_STEPS = 1_000_000
 MIN_SECONDS = 1.0
 CHECKPOINT_STEPS = 200
 INDEX_VECTORS = 10_000
-MAX_OPTION_CHARACTERS = 2000
 BASES = "rvc-base"
 """The folder of the models folder in which models to begin with lie, as `{rate}.safetensors`."""
 _PREPARED = 0.1
@@ -37,8 +36,7 @@ _PREPARED = 0.1
 
 class RvcTrainer:
     """As voicebox_models.trainer.Trainer. Its options: `name` is what the voice is called, `consent` who agreed to
-    what, `licence` who may use it; `rate_hz` is 32000, 40000 or 48000; `steps` and `seed` are whole numbers; `device`
-    is where it runs.
+    what, `licence` who may use it; `rate_hz` is 32000, 40000 or 48000; `steps` and `seed` are whole numbers.
     """
 
     name = NAME
@@ -60,15 +58,16 @@ class RvcTrainer:
         options: Mapping[str, str],
         folder: Path,
         progress: Callable[[Progress], None],
+        turn: Turn,
     ) -> Result:
-        words = {name: _option(options, name) for name in ("name", "consent", "licence")}
+        words = words_of(options, ("rate_hz", "steps", "seed"))
         steps, seed = _number(options, "steps", DEFAULT_STEPS, 1), _number(options, "seed", 0, 0)
         config = self._config or _config(_number(options, "rate_hz", DEFAULT_RATE_HZ, 1))
-        shared = self._shared(options.get("device", "auto"))
+        shared = self._shared(self._env.get(DEVICE, "auto"))
         clips = _clips(recordings, config, shared, progress)
         training = _training(config, self._plan, steps, seed, shared.device)
         warnings = () if _begin(training, folder, self._base(config)) else (_FROM_NOTHING,)
-        losses = _run(training, clips, folder, progress)
+        losses = _run(training, clips, folder, progress, turn)
         _write_voice(training, clips, folder)
         seconds = sum(len(clip.samples) for clip in clips) / config.rate_hz
         manifest = Manifest(
@@ -141,7 +140,7 @@ def _begin(training: "Training", folder: Path, base: Path) -> bool:
 
 
 def _run(
-    training: "Training", clips: "Sequence[Clip]", folder: Path, progress: Callable[[Progress], None]
+    training: "Training", clips: "Sequence[Clip]", folder: Path, progress: Callable[[Progress], None], turn: Turn
 ) -> dict[str, float]:
     """The first and the last losses, each the mean over a tenth of the steps that were done now."""
     save = import_module(".training.resuming", __package__).save
@@ -151,8 +150,10 @@ def _run(
         seen.append(losses.total)  # type: ignore[attr-defined]
         steps = training.plan.steps
         progress(Progress(_PREPARED + 0.85 * training.step / steps, f"step {training.step} of {steps}"))
-        if training.step % CHECKPOINT_STEPS == 0 and training.step < steps:
-            save(training, folder)
+        if training.step < steps:
+            if training.step % CHECKPOINT_STEPS == 0:
+                save(training, folder)
+            turn.give(lambda: save(training, folder))
 
     training.run(clips, done)
     tenth = max(len(seen) // 10, 1)
@@ -176,13 +177,6 @@ def _config(rate_hz: int) -> "SynthesizerConfig":
     if rate_hz not in published:
         raise InvalidField("options.rate_hz", f"rate_hz must be one of {', '.join(map(str, published))}.")
     return published[rate_hz]
-
-
-def _option(options: Mapping[str, str], name: str) -> str:
-    value = options.get(name, "").strip()
-    if len(value) > MAX_OPTION_CHARACTERS:
-        raise InvalidField(f"options.{name}", f"{name} must have at most {MAX_OPTION_CHARACTERS} characters.")
-    return value
 
 
 def _number(options: Mapping[str, str], name: str, default: int, least: int) -> int:

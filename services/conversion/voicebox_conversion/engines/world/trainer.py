@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import soundfile
 from voicebox_audio.resample import Resampler
-from voicebox_kit.errors import InvalidField, Precondition
-from voicebox_models.trainer import Progress, Result
+from voicebox_kit.errors import Precondition
+from voicebox_models.trainer import Progress, Result, Turn, words_of
 
 from voicebox_conversion.engine import TENSORS
 from voicebox_conversion.manifest import FILE, Manifest
@@ -16,8 +16,6 @@ from voicebox_conversion.manifest import FILE, Manifest
 from .engine import EXPECTATION, NAME
 from .vocoder import SAMPLE_RATE_HZ
 from .voice import MAX_SECONDS, Learner
-
-MAX_OPTION_CHARACTERS = 2000
 
 
 class WorldTrainer:
@@ -33,10 +31,12 @@ class WorldTrainer:
         options: Mapping[str, str],
         folder: Path,
         progress: Callable[[Progress], None],
+        turn: Turn,
     ) -> Result:
-        display_name, consent, licence = (_option(options, name) for name in ("name", "consent", "licence"))
+        display_name, consent, licence = words_of(options).values()
         learner, digest, warnings = Learner(), hashlib.sha256(), list[str]()
         for number, recording in enumerate(recordings):
+            turn.give(_save_nothing)
             progress(Progress(0.9 * number / len(recordings), f"recording {number + 1} of {len(recordings)}"))
             digest.update(hashlib.sha256(recording.read_bytes()).digest())
             _add(learner, recording, MAX_SECONDS - learner.seconds)
@@ -59,11 +59,8 @@ class WorldTrainer:
         return Result((FILE, TENSORS), manifest.metrics, learner.seconds, (*warnings, EXPECTATION))
 
 
-def _option(options: Mapping[str, str], name: str) -> str:
-    value = options.get(name, "").strip()
-    if len(value) > MAX_OPTION_CHARACTERS:
-        raise InvalidField(f"options.{name}", f"{name} must have at most {MAX_OPTION_CHARACTERS} characters.")
-    return value
+def _save_nothing() -> None:
+    """It takes seconds: a training that was ended begins anew."""
 
 
 def _add(learner: Learner, recording: Path, max_seconds: float) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from voicebox_kit.errors import Precondition
 from voicebox_models import store
 from voicebox_models.hub import Hub
-from voicebox_models.progress import Progress, Report
+from voicebox_models.progress import Report, TotalProgress
 from voicebox_models.store import ModelManifest
 
 from .model_files import TOKENIZERS, VOICES, WEIGHTS
@@ -59,30 +59,13 @@ def fetch(published: Published, hub: Hub, target: Path, report: Report) -> None:
         DownloadPart(REPOSITORY, published.tokenizer_revision, TOKENIZERS[:1]),
         DownloadPart(REPOSITORY, VOICES_REVISION, names),
     )
-    progress = _TotalProgress(report)
+    progress = TotalProgress(report)
     weights = _fetch_weights(published, hub, gathered, progress)
     parts = [weights, *(_fetch_part(published, part, hub, gathered, progress) for part in others)]
     _assemble(published, parts, gathered, target)
 
 
-class _TotalProgress:
-    """Adds up the parts' progress: a part's size is known when it begins."""
-
-    def __init__(self, report: Report) -> None:
-        self._report = report
-        self._before = self._now = Progress(0, 0)
-
-    def next_part(self) -> None:
-        self._before = self._now
-
-    def __call__(self, of_part: Progress) -> None:
-        self._now = Progress(
-            self._before.bytes_done + of_part.bytes_done, self._before.bytes_total + of_part.bytes_total
-        )
-        self._report(self._now)
-
-
-def _fetch_weights(published: Published, hub: Hub, gathered: Path, progress: _TotalProgress) -> Path:
+def _fetch_weights(published: Published, hub: Hub, gathered: Path, progress: TotalProgress) -> Path:
     try:
         return _fetch_part(
             published, DownloadPart(CLONING_REPOSITORY, published.cloning_revision, (WEIGHTS,)), hub, gathered, progress
@@ -94,7 +77,7 @@ def _fetch_weights(published: Published, hub: Hub, gathered: Path, progress: _To
         return _fetch_part(published, DownloadPart(REPOSITORY, published.revision, (WEIGHTS,)), hub, gathered, progress)
 
 
-def _fetch_part(published: Published, part: DownloadPart, hub: Hub, gathered: Path, progress: _TotalProgress) -> Path:
+def _fetch_part(published: Published, part: DownloadPart, hub: Hub, gathered: Path, progress: TotalProgress) -> Path:
     """Fetch a part into its own folder, unless it is there already."""
     progress.next_part()
     folder = gathered / f"{part.revision[:12]}-{PurePosixPath(part.names[0]).stem}"

@@ -7,11 +7,12 @@ import torch
 from torch import Tensor
 from voicebox_kit.errors import StartError
 from voicebox_models.adapters.adapter import Adapter
-from voicebox_models.adapters.fingerprint import fingerprint
+
+from voicebox_tts.engines.codec_models.adapted import MergedWeights, check_base
+from voicebox_tts.engines.codec_models.weights import Weights
 
 from .model import checkpoint, config
 from .model.config import NUM_CONTROL_TOKENS, Kind, ModelConfig, SpeakerConfig
-from .model.weights import Weights
 
 SPEAKER = "speaker_embedding"
 """The tensor that an adapter has besides its matrices: its voice, (hidden_size,)."""
@@ -21,23 +22,16 @@ SPEAKER_FROM_END = 72
 """Where the speaker's row is, counted from the end of the vocabulary: 3000 of 3072, as the official package has it."""
 
 
-class AdaptedWeights:
-    """Another's weights with an adapter in them."""
+class AdaptedWeights(MergedWeights):
+    """Another's weights with an adapter in them, its voice among them."""
 
     def __init__(self, weights: Weights, adapter: Adapter, speaker_id: int) -> None:
-        self.device, self.dtype = weights.device, weights.dtype
-        self._weights, self._adapter, self._speaker_id = weights, adapter, speaker_id
+        super().__init__(weights, adapter)
+        self._speaker, self._speaker_id = torch.tensor(adapter.tensors[SPEAKER]), speaker_id
 
     def __call__(self, name: str, *shape: int) -> Tensor:
-        tensor = self._weights(name, *shape)
-        if name == CODEC_EMBEDDING:
-            return with_speaker(tensor, torch.tensor(self._adapter.tensors[SPEAKER]), self._speaker_id)
-        delta = self._adapter.delta(name.removesuffix(".weight"))
-        if delta is None:
-            return tensor
-        if delta.shape != shape:
-            raise StartError(f"The adapter in {self._adapter.folder} is for another size of model than its base.")
-        return (tensor.float() + torch.from_numpy(delta).to(tensor.device)).to(tensor.dtype)
+        tensor = super().__call__(name, *shape)
+        return with_speaker(tensor, self._speaker, self._speaker_id) if name == CODEC_EMBEDDING else tensor
 
 
 def with_speaker(embedding: Tensor, speaker: Tensor, speaker_id: int) -> Tensor:
@@ -67,11 +61,7 @@ def read_config(adapter: Adapter, base: Path) -> ModelConfig:
 
 def check(adapter: Adapter, base: Path) -> None:
     """StartError when an adapter was trained on other weights than those in `base`."""
-    if fingerprint(checkpoint.weights(base)) != adapter.manifest.base_weights:
-        raise StartError(
-            f"The adapter in {adapter.folder} was trained on models/{adapter.manifest.base_model} of the revision "
-            f"{adapter.manifest.base_revision}, whose weights are others than those that are here."
-        )
+    check_base(adapter, checkpoint.weights(base))
     speaker = adapter.tensors.get(SPEAKER)
     if speaker is None or speaker.shape != (config.read(base).talker.hidden_size,):
         raise StartError(f"The adapter in {adapter.folder} has no voice that fits its base.")

@@ -6,10 +6,11 @@ from importlib.util import find_spec
 from voicebox_models.engine import NotInstalled, Setup
 from voicebox_models.family import ManyModels, preference
 
-from .device import Device, resolve_device
+from voicebox_tts.engines.codec_models.device import Device, resolve_device
+from voicebox_tts.engines.codec_models.scheduler.chunk_sizes import ChunkSizes
+
 from .engine import NAME, Qwen3Engine
 from .published import KNOWN, Published
-from .scheduler.chunk_sizes import ChunkSizes
 
 PACKAGES = ("torch", "safetensors", "tokenizers")
 
@@ -27,7 +28,7 @@ def family(setup: Setup) -> "Qwen3Family":
     if missing := [name for name in PACKAGES if find_spec(name) is None]:
         raise NotInstalled(f"The engine qwen3 is not installed: `make qwen3` installs it, with {', '.join(missing)}.")
     ChunkSizes.read(setup.options.get("chunk_frames", ""))
-    return Qwen3Family(setup, resolve_device(setup.device, setup.compute_type))
+    return Qwen3Family(setup, resolve_device(NAME, setup.device, setup.compute_type))
 
 
 class Qwen3Family(ManyModels[Qwen3Engine]):

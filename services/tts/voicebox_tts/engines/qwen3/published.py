@@ -6,6 +6,8 @@ from pathlib import Path
 from voicebox_models.hub import Hub
 from voicebox_models.progress import Report
 
+from voicebox_tts.engines.codec_models.parts import WEIGHTS
+
 from .model import checkpoint
 from .model.config import BCP_47, Kind
 from .speakers import RELEASED
@@ -34,7 +36,7 @@ class Published:
         voices look at every model each time.
         """
         folder = hub.cached(self.repository, self.revision, checkpoint.NEEDED[0])
-        others = (*checkpoint.NEEDED[1:], checkpoint.WEIGHTS) if folder else ()
+        others = (*checkpoint.NEEDED[1:], WEIGHTS) if folder else ()
         return folder if all(hub.cached(self.repository, self.revision, file) for file in others) else None
 
     def fetch(self, hub: Hub, target: Path, report: Report) -> None:

@@ -2,8 +2,10 @@
 
 from dataclasses import replace
 
+from voicebox_tts.engines.codec_models.config import SamplingParams, TransformerConfig
+
 from .codec.config import CodecConfig, DecoderConfig, EncoderConfig
-from .model.config import CodecTokens, Kind, ModelConfig, SamplingParams, SpeakerConfig, TextTokens, TransformerConfig
+from .model.config import CodecTokens, Kind, ModelConfig, SpeakerConfig, TextTokens
 
 _PREDICTOR = TransformerConfig(
     hidden_size=1024,

@@ -8,8 +8,9 @@ from typing import Any
 
 from voicebox_kit.errors import StartError
 
+from voicebox_tts.engines.codec_models.config import TransformerConfig
 from voicebox_tts.engines.qwen3.model.checkpoint import SPEECH_TOKENIZER
-from voicebox_tts.engines.qwen3.model.config import FRAME_SAMPLES, SAMPLE_RATE_HZ, TransformerConfig
+from voicebox_tts.engines.qwen3.model.config import FRAME_SAMPLES, SAMPLE_RATE_HZ
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,11 @@ import torch.nn.functional as F  # noqa: N812 - as everybody calls it
 from numpy.typing import NDArray
 from torch import Tensor
 
-from voicebox_tts.engines.qwen3.cuda_graphs import CapturedWork, CudaGraphs, StaticWork, powers_of_two
+from voicebox_tts.engines.codec_models.cuda_graphs import CapturedWork, CudaGraphs, StaticWork, powers_of_two
+from voicebox_tts.engines.codec_models.parts import WEIGHTS
+from voicebox_tts.engines.codec_models.weights import StoredWeights, Weights
 from voicebox_tts.engines.qwen3.model import checkpoint
 from voicebox_tts.engines.qwen3.model.config import FRAME_SAMPLES
-from voicebox_tts.engines.qwen3.model.weights import StoredWeights, Weights
 
 from . import config as codec_config
 from .config import DecoderConfig
@@ -63,7 +64,7 @@ class CodecDecoder:
     @classmethod
     def load(cls, folder: Path, device: torch.device, dtype: torch.dtype = torch.float32) -> "CodecDecoder":
         """The decoder of the model in `folder`; StartError when it is none."""
-        path = folder / checkpoint.SPEECH_TOKENIZER / checkpoint.WEIGHTS
+        path = folder / checkpoint.SPEECH_TOKENIZER / WEIGHTS
         with StoredWeights([path], device, dtype) as weights:
             return cls(weights, codec_config.read(folder).decoder)
 
@@ -109,6 +110,9 @@ def _blocks(weights: Weights, config: DecoderConfig) -> list[StreamingLayer]:
         ]
     end = len(config.upsample_rates) + 1
     return [*layers, SnakeConv(weights, f"decoder.decoder.{end}", f"decoder.decoder.{end + 1}", channels)]
+
+
+NOTHING: NDArray[np.float32] = np.zeros(0, np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,6 +184,10 @@ class BatchedDecoder:
             audio = self._step(numbers.to(self._past_frames.device), given.to(self._past_frames.device))
         samples: NDArray[np.float32] = audio.to("cpu", torch.float32, copy=True).numpy()
         return samples
+
+    def rest(self, row: int) -> NDArray[np.float32]:
+        """Nothing: a frame's audio does not depend on those after it."""
+        return NOTHING
 
     @torch.inference_mode()
     def _static(self, count: int, frames: int) -> None:

@@ -8,9 +8,10 @@ import torch.nn.functional as F  # noqa: N812 - as everybody calls it
 from numpy.typing import NDArray
 from torch import Tensor
 
+from voicebox_tts.engines.codec_models.config import TransformerConfig
+from voicebox_tts.engines.codec_models.parts import WEIGHTS
+from voicebox_tts.engines.codec_models.weights import StoredWeights, Weights
 from voicebox_tts.engines.qwen3.model import checkpoint
-from voicebox_tts.engines.qwen3.model.config import TransformerConfig
-from voicebox_tts.engines.qwen3.model.weights import StoredWeights, Weights
 
 from . import config as codec_config
 from .config import EncoderConfig
@@ -39,7 +40,7 @@ class CodecEncoder:
     @classmethod
     def load(cls, folder: Path, device: torch.device, dtype: torch.dtype = torch.float32) -> "CodecEncoder":
         """The encoder of the model in `folder`; StartError when it is none."""
-        path = folder / checkpoint.SPEECH_TOKENIZER / checkpoint.WEIGHTS
+        path = folder / checkpoint.SPEECH_TOKENIZER / WEIGHTS
         with StoredWeights([path], device, dtype) as weights:
             return cls(weights, codec_config.read(folder).encoder)
 

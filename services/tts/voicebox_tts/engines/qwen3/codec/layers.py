@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - as everybody calls it
 from torch import Tensor
 
-from voicebox_tts.engines.qwen3.model.config import TransformerConfig
-from voicebox_tts.engines.qwen3.model.weights import Weights
+from voicebox_tts.engines.codec_models.config import TransformerConfig
+from voicebox_tts.engines.codec_models.weights import Weights
 
 
 class StreamingLayer(Protocol):

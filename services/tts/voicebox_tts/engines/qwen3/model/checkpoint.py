@@ -1,18 +1,15 @@
 """What a folder must hold to be a Qwen3-TTS model."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
 from voicebox_kit.errors import StartError
 from voicebox_models import tensor_files
 
+from voicebox_tts.engines.codec_models.parts import INDEX, WEIGHTS, parts, total_bytes, without_weights
+
 from . import config
 from .config import Kind
-
-WEIGHTS = "model.safetensors"
-INDEX = "model.safetensors.index.json"
-"""Which of several files holds which weights, in a model that is in parts."""
 
 SPEECH_TOKENIZER = "speech_tokenizer"
 NEEDED = (
@@ -36,12 +33,8 @@ FILES = (*NEEDED, WEIGHTS, INDEX, "model-*-of-*.safetensors", *FOR_THE_OFFICIAL_
 
 def problem(folder: Path) -> str | None:
     """Why the model in `folder` cannot be loaded, as a sentence; None when it can. Reads a few kilobytes."""
-    if not folder.is_dir():
-        return f"{folder} is not a folder."
-    if not (folder / WEIGHTS).is_file() and not (folder / INDEX).is_file():
-        pickles = sorted(path.name for path in folder.iterdir() if path.suffix in tensor_files.PICKLES)
-        has = f"holds {pickles[0]} and" if pickles else "has"
-        return f"{folder} {has} no {WEIGHTS}.{' Pickles are never read.' if pickles else ''}"
+    if sentence := without_weights(folder):
+        return sentence
     if missing := [name for name in NEEDED if not (folder / name).is_file()]:
         return f"{folder} has no {missing[0]}."
     try:
@@ -61,10 +54,7 @@ def checked(folder: Path) -> Path:
 
 def size_bytes(folder: Path) -> int:
     """The size of all weights, the speech tokenizer's among them; 0 when there are none."""
-    try:
-        return sum(path.stat().st_size for path in weights(folder))
-    except (OSError, StartError):
-        return 0
+    return total_bytes(weights(folder))
 
 
 def kind(folder: Path) -> Kind:
@@ -86,17 +76,3 @@ def weights(folder: Path) -> Iterator[Path]:
     """The files of all weights of the model, and of its speech tokenizer; StartError when it does not say which."""
     yield from parts(folder)
     yield folder / SPEECH_TOKENIZER / WEIGHTS
-
-
-def parts(folder: Path) -> tuple[Path, ...]:
-    """The files of the model's own weights; StartError when its index cannot be read or names files outside of it."""
-    if not (folder / INDEX).is_file():
-        return (folder / WEIGHTS,)
-    try:
-        names = sorted(set(json.loads((folder / INDEX).read_text("utf-8"))["weight_map"].values()))
-        is_valid = all(Path(name).name == name and name.endswith(".safetensors") for name in names)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
-        names, is_valid = [], False
-    if not names or not is_valid:
-        raise StartError(f"{folder / INDEX} does not name the parts of a model.")
-    return tuple(folder / name for name in names)

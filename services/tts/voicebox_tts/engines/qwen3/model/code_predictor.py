@@ -6,9 +6,9 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - as everybody calls it
 from torch import Tensor
 
-from .config import ModelConfig, SamplingParams
-from .sampling import sample
-from .transformer import (
+from voicebox_tts.engines.codec_models.config import SamplingParams
+from voicebox_tts.engines.codec_models.sampling import sample
+from voicebox_tts.engines.codec_models.transformer import (
     KvCache,
     RotaryEmbedding,
     Transformer,
@@ -16,7 +16,9 @@ from .transformer import (
     grouped_query_attention,
     uncached_attention,
 )
-from .weights import Weights
+from voicebox_tts.engines.codec_models.weights import Weights
+
+from .config import ModelConfig
 
 PREFIX = "talker.code_predictor"
 

@@ -1,6 +1,5 @@
 """What the config.json of a Qwen3-TTS model says."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -9,6 +8,8 @@ from typing import Any
 
 from voicebox_kit.errors import StartError
 from voicebox_kit.languages import primary
+
+from voicebox_tts.engines.codec_models.config import SamplingParams, TransformerConfig, document_of, transformer_of
 
 SAMPLE_RATE_HZ = 24_000
 FRAME_SAMPLES = 1920
@@ -41,31 +42,6 @@ class Kind(StrEnum):
     """Its own speakers."""
     VOICE_DESIGN = "voice_design"
     """A description."""
-
-
-@dataclass(frozen=True)
-class TransformerConfig:
-    """A transformer's sizes, by the names of the checkpoints' config.json."""
-
-    hidden_size: int
-    intermediate_size: int
-    num_hidden_layers: int
-    num_attention_heads: int
-    num_key_value_heads: int
-    head_dim: int
-    rope_theta: float
-    rms_norm_eps: float
-
-
-@dataclass(frozen=True)
-class SamplingParams:
-    """How a code is sampled; without `do_sample`, greedily. A `top_k` of 0 considers all."""
-
-    do_sample: bool = True
-    temperature: float = 0.9
-    top_k: int = 50
-    top_p: float = 1.0
-    repetition_penalty: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -150,26 +126,16 @@ class ModelConfig:
 def read(folder: Path) -> ModelConfig:
     """The configuration of the model in `folder`; StartError when it is none that this engine can run."""
     path = folder / "config.json"
-    document = _document(path)
+    document = document_of(path)
     if document.get("model_type") != "qwen3_tts" or document.get("tokenizer_type") != "qwen3_tts_tokenizer_12hz":
         raise StartError(f"{path} is not that of a Qwen3-TTS model of 12 Hz.")
     try:
-        made = _config(document, _document(folder / "generation_config.json"))
+        made = _config(document, document_of(folder / "generation_config.json"))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise StartError(f"{path} is not that of a complete Qwen3-TTS model: {error!r}.") from error
     if sentence := _unknown(document["talker_config"]):
         raise StartError(f"{path} {sentence}.")
     return made
-
-
-def _document(path: Path) -> dict[str, Any]:
-    try:
-        document = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise StartError(f"{path} cannot be read: {error}") from error
-    if not isinstance(document, dict):
-        raise StartError(f"{path} is not a JSON object.")
-    return document
 
 
 def _config(document: Mapping[str, Any], generation: Mapping[str, Any]) -> ModelConfig:
@@ -184,8 +150,8 @@ def _config(document: Mapping[str, Any], generation: Mapping[str, Any]) -> Model
         vocab_size=int(talker["vocab_size"]),
         text_vocab_size=int(talker["text_vocab_size"]),
         text_hidden_size=int(talker["text_hidden_size"]),
-        talker=_transformer(talker),
-        code_predictor=_transformer(predictor),
+        talker=transformer_of(talker),
+        code_predictor=transformer_of(predictor),
         text_tokens=TextTokens(
             im_start=int(document["im_start_token_id"]),
             im_end=int(document["im_end_token_id"]),
@@ -210,20 +176,6 @@ def _config(document: Mapping[str, Any], generation: Mapping[str, Any]) -> Model
         subtalker_sampling=_sampling(generation, "subtalker_dosample", "subtalker_"),
         max_new_tokens=int(generation.get("max_new_tokens", 2048)),
         speaker_encoder_config=document.get("speaker_encoder_config") or {},
-    )
-
-
-def _transformer(section: Mapping[str, Any]) -> TransformerConfig:
-    heads = int(section["num_attention_heads"])
-    return TransformerConfig(
-        hidden_size=int(section["hidden_size"]),
-        intermediate_size=int(section["intermediate_size"]),
-        num_hidden_layers=int(section["num_hidden_layers"]),
-        num_attention_heads=heads,
-        num_key_value_heads=int(section["num_key_value_heads"]),
-        head_dim=int(section.get("head_dim") or section["hidden_size"] // heads),
-        rope_theta=float(section["rope_theta"]),
-        rms_norm_eps=float(section["rms_norm_eps"]),
     )
 
 

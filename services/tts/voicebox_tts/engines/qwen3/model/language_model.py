@@ -8,13 +8,14 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - as everybody calls it
 from torch import Tensor
 
+from voicebox_tts.engines.codec_models.parts import parts
+from voicebox_tts.engines.codec_models.weights import RandomWeights, StoredWeights, Weights
+
 from . import tokenizer as tokens
-from .checkpoint import parts
 from .code_predictor import CodePredictor, codec_embeddings
 from .config import ModelConfig
 from .talker import Talker
 from .tokenizer import TextTokenizer
-from .weights import RandomWeights, StoredWeights, Weights
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from voicebox_kit.errors import StartError
 
-from . import checkpoint, mel
+from voicebox_tts.engines.codec_models.parts import parts
+from voicebox_tts.engines.codec_models.weights import StoredWeights, Weights
+
+from . import mel
 from .config import ModelConfig
-from .weights import StoredWeights, Weights
 
 DEFAULTS: Mapping[str, Any] = {
     "mel_dim": mel.NUM_MELS,
@@ -67,7 +69,7 @@ class SpeakerEncoder:
         """The speaker encoder of the base model in `folder`; StartError when it has none."""
         if not config.speaker_encoder_config:
             raise StartError(f"{folder} has no speaker encoder: it is not a base model.")
-        with StoredWeights(checkpoint.parts(folder), device, dtype) as weights:
+        with StoredWeights(parts(folder), device, dtype) as weights:
             return cls(weights, config.speaker_encoder_config)
 
     @torch.inference_mode()

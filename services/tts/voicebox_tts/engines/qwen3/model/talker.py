@@ -3,9 +3,10 @@
 import torch.nn.functional as F  # noqa: N812 - as everybody calls it
 from torch import Tensor
 
+from voicebox_tts.engines.codec_models.transformer import Transformer
+from voicebox_tts.engines.codec_models.weights import Weights
+
 from .config import NUM_CONTROL_TOKENS, ModelConfig
-from .transformer import Transformer
-from .weights import Weights
 
 
 class Talker:

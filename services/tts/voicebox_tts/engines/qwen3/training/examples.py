@@ -11,10 +11,11 @@ from torch import Tensor
 from voicebox_kit.errors import InvalidField
 from voicebox_models.adapters.dataset import Clip
 
-from voicebox_tts.engines.qwen3.model.config import ModelConfig
+from voicebox_tts.engines.codec_models.recordings import prepared
+from voicebox_tts.engines.qwen3.model.config import SAMPLE_RATE_HZ, ModelConfig
 from voicebox_tts.engines.qwen3.model.language_model import LanguageModel
 from voicebox_tts.engines.qwen3.model.prompt_layout import build_prompt, pad_embedding
-from voicebox_tts.engines.qwen3.reference import Encoders, prepared
+from voicebox_tts.engines.qwen3.reference import Encoders
 
 MAX_SPEAKER_CLIPS = 20
 """The voice is the mean speaker embedding of so many clips."""
@@ -44,7 +45,7 @@ def encoded(clips: Sequence[Clip], encoders: Encoders) -> tuple[list[Spoken], ND
     speakers: list[NDArray[np.float32]] = []
     for clip in clips:
         try:
-            samples = prepared(*clip.samples())
+            samples = prepared(*clip.samples(), SAMPLE_RATE_HZ)
         except InvalidField as error:
             raise InvalidField("dataset", f"{clip.path.name}: {error.sentence}", error.reason) from error
         spoken.append(Spoken(clip.text, encoders.codec(samples)))

@@ -11,8 +11,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - as everybody calls it
 from torch import Tensor
 
+from voicebox_tts.engines.codec_models.transformer import RotaryEmbedding, uncached_attention
 from voicebox_tts.engines.qwen3.model.language_model import LanguageModel
-from voicebox_tts.engines.qwen3.model.transformer import RotaryEmbedding, uncached_attention
 
 from .examples import Example
 

@@ -1,19 +1,15 @@
 """Speaks a sentence with a model that is being trained."""
 
-import wave
-from pathlib import Path
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from voicebox_tts.engines.qwen3 import runaway
+from voicebox_tts.engines.codec_models import runaway
+from voicebox_tts.engines.codec_models.noise import SamplingNoise
 from voicebox_tts.engines.qwen3.codec.decoder import CodecDecoder
-from voicebox_tts.engines.qwen3.model.config import SAMPLE_RATE_HZ
+from voicebox_tts.engines.qwen3.frame_generator import FrameGenerator
 from voicebox_tts.engines.qwen3.model.language_model import LanguageModel
 from voicebox_tts.engines.qwen3.model.prompt_layout import build_prompt
-from voicebox_tts.engines.qwen3.noise import SamplingNoise
-from voicebox_tts.engines.qwen3.scheduler.frame_generator import FrameGenerator
 
 
 @torch.inference_mode()
@@ -37,12 +33,3 @@ def speak(
     audio = codec(given, state, torch.zeros(1, device=codec.device, dtype=torch.int64))
     made: NDArray[np.float32] = audio[0].float().cpu().numpy()
     return made
-
-
-def write_wav(path: Path, samples: NDArray[np.float32]) -> None:
-    """Mono, 16 bits."""
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(SAMPLE_RATE_HZ)
-        file.writeframes((np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes())

@@ -11,7 +11,7 @@ from voicebox_models.adapters.trainer import AdapterResult, Task
 from voicebox_models.adapters.training import fit, manifest_of
 from voicebox_models.trainer import Progress
 
-from voicebox_tts.engines.qwen3.device import resolve_device
+from voicebox_tts.engines.codec_models.device import resolve_device
 from voicebox_tts.engines.qwen3.family import PACKAGES
 from voicebox_tts.engines.qwen3.model import checkpoint
 from voicebox_tts.engines.qwen3.model.config import SAMPLE_RATE_HZ, Kind
@@ -36,7 +36,7 @@ class Qwen3Adapters:
         if not task.speaker:
             raise InvalidField("display_name", "A voice needs a name.")
         torch, clips = import_module("torch"), dataset.read(task.dataset)
-        device = resolve_device(task.device or "cpu", "auto")
+        device = resolve_device(self.name, task.device or "cpu", "auto")
         fitting = import_module(".fitting", __package__).Qwen3Fitting(
             task.base, clips, task.speaker, settings, torch.device(device.name), getattr(torch, device.compute_type)
         )

@@ -1,0 +1,1 @@
+"""Devices that jobs share with services that answer calls."""

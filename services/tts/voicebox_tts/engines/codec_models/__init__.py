@@ -1,0 +1,1 @@
+"""What engines share whose language model generates the codes of a neural codec, frame by frame, for many streams."""
