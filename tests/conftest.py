@@ -25,6 +25,8 @@ REPOSITORY = Path(__file__).parent.parent
 os.environ["VOICEBOX_EMBEDDED"] = "small"
 # Tests whose jobs have to run start a worker.
 os.environ["JOBS_WORKER"] = "0"
+# Tests run beside each other: a model that takes all cores waits for them.
+os.environ["ASR_THREADS"] = "1"
 
 # A test on a busy machine is slow, and not wrong for that.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -286,7 +288,7 @@ async def start(tmp_path: Path) -> AsyncIterator[Callable[..., Awaitable[Running
             }
             own = open_service.__module__.removeprefix("voicebox_").partition(".")[0].upper()
             fixed = {"VOICEBOX_DATA": str(tmp_path), "VOICEBOX_GRACE_SECONDS": "0", f"{own}_ADDRESS": "127.0.0.1:0"}
-            fixed["VOICEBOX_EMBEDDED"] = os.environ["VOICEBOX_EMBEDDED"]
+            fixed |= {name: os.environ[name] for name in ("VOICEBOX_EMBEDDED", "ASR_THREADS")}
             serving = await stack.enter_async_context(open_service({**free, **fixed, **env}))
             channel = await stack.enter_async_context(grpc.aio.insecure_channel(serving.endpoints[0].address))
             return Running(serving, channel)

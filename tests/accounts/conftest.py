@@ -7,6 +7,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from voicebox_kit.authentication import Authentication
 from voicebox_kit.principal import HEADER, Principal
 from voicebox_kit.request_id import HEADER as REQUEST_ID
 from voicebox_kit.signing_keys import SigningKeys, create
+from voicebox_metering.revocations import following
 
 from bench.launch import Platform, jobs_worker, platform
 from tests.catalog.stores import postgres, postgres_programs
@@ -131,8 +133,11 @@ ADMIN = Principal("root", frozenset({"admin"}), "admin-key")
 
 
 @pytest.fixture
-def open_accounts(tmp_path: Path, database_url: str) -> Callable[..., Any]:
-    """Opens accounts on the database; several at once are replicas."""
+def open_accounts(tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    """Opens accounts on the database; several at once are replicas. Principals here may have keys that are not stored,
+    whose longer calls it does not end.
+    """
+    monkeypatch.setattr("voicebox_accounts.app.following", partial(following, poll_seconds=3600.0))
     create(tmp_path / "signing.keys")
     authentication = Authentication(SigningKeys(tmp_path / "signing.keys"))
 

@@ -30,16 +30,12 @@ from tests.support.aio import aio_stub
 
 @pytest.fixture(scope="module")
 def whisper_at(tmp_path_factory: pytest.TempPathFactory, packaged_whisper: Path) -> Iterator[Callable[[str], str]]:
-    """Gives the address of an asr with the packaged Whisper of a name, loaded once for the tests of a module.
-
-    In float32, which says the same on every processor: 8 bits lose words on those without VNNI.
-    """
+    """Gives the address of an asr with the packaged Whisper of a name, loaded once for the tests of a module."""
     with ExitStack() as stack:
 
         @cache
         def address(name: str) -> str:
-            model = {"ASR_MODEL": str(packaged_whisper / name), "ASR_COMPUTE_TYPE": "float32"}
-            variables = {"ASR_ENGINE": "whisper", **model}
+            variables = {"ASR_ENGINE": "whisper", "ASR_MODEL": str(packaged_whisper / name)}
             return stack.enter_context(platform(tmp_path_factory.mktemp("asr"), ("asr",), **variables)).asr
 
         yield address

@@ -20,6 +20,7 @@ from faster_whisper import BatchedInferencePipeline, WhisperModel
 from voicebox.asr.v1 import asr_pb2, asr_pb2_grpc
 from voicebox.asr.v1.asr_pb2 import StreamingConfig, StreamingRecognizeRequest
 from voicebox_asr.engine import SAMPLE_RATE_HZ, Samples
+from voicebox_asr.engines.whisper.device import resolved
 from voicebox_tts.engine import Style
 from voicebox_tts.engines.espeak.engine import EspeakEngine
 
@@ -79,7 +80,7 @@ def library_of(packaged_whisper: Path) -> Callable[[str], BatchedInferencePipeli
     """Gives the bare library with the weights of a name."""
     return cache(
         lambda name: BatchedInferencePipeline(
-            WhisperModel(str(packaged_whisper / name), device="cpu", compute_type="int8")
+            WhisperModel(str(packaged_whisper / name), device="cpu", compute_type=resolved("cpu", "auto").compute_type)
         )
     )
 

@@ -43,10 +43,10 @@ async def test_success_is_cached_for_a_moment_only(gateway, fakes):
             pass
 
 
-async def test_the_gateway_starts_before_its_services(open_gateway, fakes):
-    for fake in (fakes.tts, fakes.asr, fakes.catalog):
-        await fake.server.stop(0)
-    async with open_gateway() as serving, httpx.AsyncClient() as http:
+async def test_the_gateway_starts_before_its_services(open_gateway):
+    nobody = "127.0.0.1:1"
+    addresses = {"TTS_ADDRESS": nobody, "ASR_ADDRESS": nobody, "CATALOG_ADDRESS": nobody}
+    async with open_gateway(**addresses) as serving, httpx.AsyncClient() as http:
         answer = await http.get(f"http://{serving.endpoints[0].address}/healthz")
     assert answer.status_code == 503
     assert set(answer.json()["services"].values()) == {"UNREACHABLE"}

@@ -32,7 +32,7 @@ SCHEMA = "job_queue"
 WORKFLOW = "run_job"
 VERSION = "1"
 """Of the workflow below: a worker takes over only workflows of its own version."""
-POLL_SECONDS = 0.15
+POLL_SECONDS = 0.2
 NUMBERS = 10_000_000
 """Of jobs with one priority. Of equals DBOS takes the oldest, but in SQLite it knows their age by the second only. Its
 numbers end at 2^31: where ours begin again, jobs that wait at that moment may change places, once.
@@ -98,7 +98,7 @@ class Queue:
 
     def __init__(self, url: str, executor: str, concurrency: int, *, in_pods: bool = False) -> None:
         """`in_pods` where Kubernetes decides when work that needs a device runs."""
-        self._in_pods = in_pods
+        self._in_pods, self._has_shares = in_pods, False
         self._url, self._executor, self._concurrency = make_url(url), executor, concurrency
         self._engine = sqlite_engine(self._url) if self._url.get_backend_name() == "sqlite" else None
 
@@ -125,7 +125,6 @@ class Queue:
                 DBOS.register_queue(PODS, worker_concurrency=MAX_PODS, polling_interval_sec=POLL_SECONDS)
             else:
                 DBOS.register_queue(DEVICES, partition_concurrency=1, polling_interval_sec=POLL_SECONDS)
-                DBOS.register_queue(SHARES, partition_concurrency=MAX_SHARES, polling_interval_sec=POLL_SECONDS)
             DBOS.register_queue(LIGHT, worker_concurrency=self._concurrency, polling_interval_sec=POLL_SECONDS)
         except sqlalchemy.exc.SQLAlchemyError as error:
             raise StartError(f"The database of the queue cannot be used: {error}.") from error
@@ -138,7 +137,8 @@ class Queue:
 
     def enqueue(self, new: NewRun, *, is_sized: bool) -> None:
         """Put a job into its queue; once, however often it is called. Of equal priorities those whose newest event is
-        older come first. `is_sized` where it takes a part of the device. Blocking.
+        older come first. `is_sized` where it takes a part of the device: the queue of these is there from the first on,
+        since each queue costs an idle worker a fiftieth of a core. Blocking.
         """
         queue = LIGHT if not new.device else PODS if self._in_pods else SHARES if is_sized else DEVICES
         options: dict[str, Any] = {
@@ -148,6 +148,9 @@ class Queue:
             "app_version": VERSION,
             "priority": 1 + (100 - new.priority) * NUMBERS + new.sequence % NUMBERS,
         }
+        if queue == SHARES and not self._has_shares:
+            DBOS.register_queue(SHARES, partition_concurrency=MAX_SHARES, polling_interval_sec=POLL_SECONDS)
+            self._has_shares = True
         if queue in (DEVICES, SHARES):
             options["queue_partition_key"] = new.device
         DBOS.enqueue_workflow_with_options(options, new.job_id, new.run)  # type: ignore[arg-type]

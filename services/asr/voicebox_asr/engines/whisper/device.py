@@ -36,12 +36,17 @@ class Device:
 CUBLAS = "libcublas.so.12"
 """CTranslate2 opens it by this name at its first use of a GPU, and does not bring it."""
 
+VNNI = frozenset({"avx512_vnni", "avx_vnni"})
+"""Flags of x86 CPUs in /proc/cpuinfo; those of ARM are called `Features`."""
+
 MAX_THREADS = 8
 """Whisper's decoder writes a token at a time: it gains nothing from more cores, and other engines lose them."""
 
 
 def resolved(device: str, compute_type: str, threads: int = 0) -> Device:
     """What `device` and `compute_type` mean on this machine; StartError without them. 0 threads: by the cores.
+
+    `auto` is float16 on a GPU, and on a CPU int8 where that is exact, else float32.
 
     OMP_NUM_THREADS does not count: it is for engines whose steps are too short to share, and makes Whisper 1.4 times
     slower on two cores.
@@ -50,12 +55,26 @@ def resolved(device: str, compute_type: str, threads: int = 0) -> Device:
     kind, index = _device(device)
     supported = ctranslate2.get_supported_compute_types(kind, index)
     if compute_type == "auto":
-        wanted = "int8" if kind == "cpu" else "float16"
+        wanted = "float16" if kind == "cuda" else "int8" if has_exact_int8() else "float32"
         return Device(kind, index, wanted if wanted in supported else "float32", threads)
     if compute_type not in supported:
         others = ", ".join(sorted(supported))
         raise StartError(f"{device} cannot run whisper with compute type {compute_type!r}; it can with {others}.")
     return Device(kind, index, compute_type, threads)
+
+
+def has_exact_int8(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
+    """Whether this CPU adds products of bytes in 32 bits.
+
+    x86 without VNNI adds pairs of them in 16 bits, where large sums are cut off: Whisper loses words by that, and gains
+    no time.
+    """
+    try:
+        text = cpuinfo.read_text()
+    except OSError:
+        return True
+    flags = re.search(r"^flags\s*:(.*)$", text, re.MULTILINE)
+    return flags is None or not VNNI.isdisjoint(flags[1].split())
 
 
 def _device(device: str) -> tuple[str, int]:
