@@ -182,7 +182,7 @@ async def test_a_stream_is_recognised_as_well_as_a_file_and_its_finals_begin_wit
     sides: Sides, recordings
 ) -> None:
     wrong, total = 0, 0
-    for recording in list(recordings.values())[:6]:
+    for recording in list(recordings.values())[:4]:
         stable: dict[int, str] = {}
         finals: list[str] = []
         async for answer in sides.stub.StreamingRecognize(_stream(wav(recording.samples))):
@@ -284,6 +284,6 @@ async def test_a_single_sentence_in_a_wrong_language_has_a_warning(
 
 @pytest.mark.parametrize("sides", ["base"], indirect=True)
 async def test_the_language_of_real_speech_is_sure(sides: Sides, recordings: Mapping[str, Recording]) -> None:
-    for recording in recordings.values():
+    for recording in list(recordings.values())[::3]:
         answer = await sides.stub.Recognize(asr_pb2.RecognizeRequest(audio=wav(recording.samples)))
         assert (answer.language, list(answer.warnings)) == ("en", [])

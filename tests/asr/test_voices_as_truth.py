@@ -47,9 +47,15 @@ class Voices:
             "hibari": hibari.family(Setup("cpu", "auto", kokoro_models)).engines()[0],
             "espeak": EspeakEngine(processes=1),
         }
+        self._spoken: dict[tuple[str, str], Spoken] = {}
 
     def say(self, name: str, text: str) -> Spoken:
-        """A text by a voice, as `engine/voice`."""
+        """A text by a voice, as `engine/voice`; spoken once for all tests."""
+        if (name, text) not in self._spoken:
+            self._spoken[name, text] = self._speak(name, text)
+        return self._spoken[name, text]
+
+    def _speak(self, name: str, text: str) -> Spoken:
         engine, _, voice = name.partition("/")
         with closing(self._engines[engine].open(voice, Style(), 1)) as session:
             speeches = list(session.speak(text))
