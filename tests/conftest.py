@@ -19,6 +19,8 @@ from hypothesis import HealthCheck, settings
 from voicebox_kit import plugins
 from voicebox_kit.server import OpenService, Serving
 
+from tests.support.shared_fork_server import SharedForkServer
+
 REPOSITORY = Path(__file__).parent.parent
 
 # Services that tests start speak by flite and hear by pocketsphinx: the tests about real weights load them.
@@ -36,6 +38,20 @@ if (
     signal.getsignal(signal.SIGINT) is signal.SIG_IGN
 ):  # as shells start what runs in the background: our children would be deaf to it, too
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session")
+def shared_fork_server() -> Iterator[SharedForkServer]:
+    """For all services that tests open in this process."""
+    shared = SharedForkServer()
+    yield shared
+    shared.close()
+
+
+@pytest.fixture(autouse=True)
+def decoder_is_warm(shared_fork_server: SharedForkServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Services that a test opens here share one fork server; tests/audio, which ends it, has its own."""
+    shared_fork_server.use(monkeypatch)
 
 
 _OUTSIDE = frozenset(

@@ -10,7 +10,15 @@ import pytest_asyncio
 from numpy.typing import NDArray
 from voicebox_audio.decoding.decoder import Decoder, open_decoder
 
+from tests.support.shared_fork_server import SharedForkServer
+
 Samples = NDArray[np.float32]
+
+
+@pytest.fixture(autouse=True)
+def decoder_is_warm(shared_fork_server: SharedForkServer) -> None:
+    """These tests end fork servers of their own, and none that others use."""
+    shared_fork_server.close()
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
