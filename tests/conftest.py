@@ -8,6 +8,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import cache
 from importlib import metadata
 from importlib.metadata import EntryPoints
 from importlib.util import find_spec
@@ -94,10 +95,11 @@ def pytest_configure() -> None:
         if each.dist and not each.dist.name.startswith("voicebox-")
     }
 
-    def ours(*, group: str) -> EntryPoints:
+    @cache
+    def ours(group: str, _path: tuple[str, ...]) -> EntryPoints:
         return EntryPoints(each for each in every(group=group) if each.dist is None or each.dist.name not in others)
 
-    vars(plugins)["entry_points"] = ours
+    vars(plugins)["entry_points"] = lambda *, group: ours(group, tuple(sys.path))
 
 
 @dataclass(frozen=True)

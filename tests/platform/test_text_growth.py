@@ -74,7 +74,7 @@ LEXEME = "<lexicon><lexeme><grapheme>{}</grapheme></lexeme></lexicon>"
 READERS: dict[str, tuple[Callable[[str], object], int]] = {
     "search words": (search.tokens_of, 5_000),
     "sentences": (sentences.sentences, 10_000),
-    "sentences, a character a message": (fed, 2_000),
+    "sentences, a character a message": (fed, 1_000),
     "pauses": (lambda text: pauses.with_pauses(text, "text"), 10_000),
     "SSML": (lambda text: ssml.read(f"<speak>{text}</speak>", "ssml"), 10_000),
     "word error rate": (lambda text: word_error_rate(text, "a"), 10_000),
