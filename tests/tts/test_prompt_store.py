@@ -302,6 +302,25 @@ async def test_one_replica_computes_and_the_others_read(store, blobs, tmp_path, 
     assert engine.prompts == 1
 
 
+async def test_a_shared_store_computes_as_little_as_perfect_affinity(store, tmp_path, engine):
+    """Six voices and 36 calls over two replicas: each voice is computed once for each replica, or once in all."""
+    generator = np.random.default_rng(0)
+    voices = [replace(NOISE, samples=generator.uniform(-0.5, 0.5, 2_000).astype(np.float32)) for _ in range(6)]
+    computed = []
+    for kind in ("by turns", "by turns, shared", "affinity"):
+        with open_blobs(str(tmp_path / kind / "shared"), {}, tmp_path, "TTS_PROMPT_STORE", alone=False) as blobs:
+            shared = SharedPrompts(blobs) if kind.endswith("shared") else None
+            replicas = [store(shared, tmp_path / kind / name) for name in ("one", "two")]
+            before = engine.prompts
+            for call in range(36):
+                voice, turn = call % 6, call // 6
+                await replicas[voice % 2 if kind == "affinity" else (voice + turn) % 2].prompt(engine, voices[voice])
+                if shared:
+                    await shared.written()
+            computed.append(engine.prompts - before)
+    assert computed == [12, 6, 6]
+
+
 async def test_a_shared_file_that_is_of_no_use_is_replaced(store, blobs, tmp_path, engine, caplog):
     async def blocks():
         yield b"this is text, and no prompt at all"
