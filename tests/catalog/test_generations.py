@@ -139,8 +139,9 @@ BAD = [
 
 
 @pytest.mark.parametrize(("fields", "field"), BAD)
-async def test_a_bad_field_is_named(catalog, generation, record, refused, fields, field):
-    error = await refused(record(catalog, generation(**fields)))
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_bad_field_is_named(shared_catalog, generation, record, refused, fields, field):
+    error = await refused(record(shared_catalog, generation(**fields)))
     assert (error.code, error.field) == (grpc.StatusCode.INVALID_ARGUMENT, field)
 
 

@@ -3,7 +3,7 @@
 import ast
 from collections.abc import Callable, Sequence
 from functools import cache
-from itertools import combinations, permutations, product
+from itertools import combinations, product
 from pathlib import Path
 from typing import Any
 
@@ -240,9 +240,11 @@ COMPONENTS = ("authentication", "gpu", "qwen3", "shared-catalog", "tls", "whispe
 def test_components_mean_the_same_in_every_order(
     components: tuple[str, ...], rendered_with: Callable[[Sequence[str]], list[Manifest]]
 ) -> None:
-    first, *others = (sorted(rendered_with(order), key=_kind_and_name) for order in permutations(components))
+    """In the orders that begin with each in turn, where each has every place, and each two have both orders."""
+    orders = [components[start:] + components[:start] for start in range(len(components))]
+    first, *others = (sorted(rendered_with(order), key=_kind_and_name) for order in orders)
     for other in others:
-        assert _without_order(other) == _without_order(first)
+        assert other == first or _without_order(other) == _without_order(first)
 
 
 MORE = ("backup", "gpu-mig", "gpu-mps", "kueue", "model-cache", "rvc")

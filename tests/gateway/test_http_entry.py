@@ -11,6 +11,20 @@ from tests.support.aio import aio_stub
 
 from .test_json import error_info
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest.fixture
+def fakes(shared_fakes):
+    shared_fakes.seen.forget()
+    return shared_fakes
+
+
+@pytest.fixture
+def gateway(shared_gateway):
+    return shared_gateway
+
+
 JARGON = re.compile(
     r"envoy|transcode|direct_response|upstream|cluster|route_not_found|google\.protobuf|<class|Traceback", re.IGNORECASE
 )
@@ -171,10 +185,12 @@ async def test_a_query_of_openais_paths_is_handed_over(gateway):
 
 
 @pytest.mark.parametrize(("is_tls", "scheme"), [(True, "https"), (False, "http")])
+@pytest.mark.filterwarnings("ignore:.*not an async function")
 def test_hints_name_the_scheme_that_is_served(is_tls, scheme):
     assert set(re.findall(r"(https?)://", "\n".join(app.hints("127.0.0.1:1", is_tls=is_tls)))) == {scheme}
 
 
+@pytest.mark.filterwarnings("ignore:.*not an async function")
 def test_the_pattern_of_escapes_is_that_of_utf_8():
     """All sequences of up to two bytes, and the edges of longer ones, against Python's own decoder."""
     samples = [bytes([first]) for first in range(256)] + [
