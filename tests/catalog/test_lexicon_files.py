@@ -56,6 +56,7 @@ async def test_pls_is_read(catalog):
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+@pytest.mark.parametrize("stores", ["sqlite"])
 async def test_pls_may_be_utf_16(catalog, encoding):
     text = HEAD.replace("UTF-8", encoding) + "<lexeme><grapheme>Öl</grapheme><alias>Ol</alias></lexeme></lexicon>"
     answer = await brought(catalog, text.encode(encoding))
@@ -123,6 +124,7 @@ async def test_a_hostile_file_is_a_sentence_with_its_place(shared_catalog, refus
         'GIF,jiff\nComma,"a,\nb"\nQuote,"say\n""so"""',
     ],
 )
+@pytest.mark.parametrize("stores", ["sqlite"])
 async def test_csv_is_read(catalog, data):
     answer = await brought(catalog, data)
     stored = await entries(catalog, answer.lexicon.name)
