@@ -288,7 +288,7 @@ def test_a_killed_process_loses_and_doubles_nothing_that_was_answered(tmp_path, 
         where = data / ("own" if service == "accounts" else "rest")
         secret = made_locally(where, "ann", *USUAL, "admin") if service != "accounts" else ""
         answered = 0
-        for _ in range(4):
+        for _ in range(2):
             with platform(data / "own", (service,), **shared) as own:
                 if not secret:
                     secret = made_locally(data / "own", "ann", *USUAL, "admin")

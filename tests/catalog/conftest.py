@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 import grpc
 import numpy as np
 import pytest
+import pytest_asyncio
 import soundfile
 from google.api.httpbody_pb2 import HttpBody
 from google.protobuf.duration_pb2 import Duration
@@ -24,6 +25,7 @@ from voicebox_catalog.store.profiles import ProfileStore
 from bench.launch import free_ports
 
 from .stores import object_store, postgres, postgres_programs
+from .whole_catalog import Commands
 
 S3_KEYS = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret"}
 
@@ -110,12 +112,23 @@ def blobs(blob_url, tmp_path):
 @pytest.fixture
 def local_env(tmp_path):
     """A catalog of its own as it is without any variable: SQLite and a folder."""
+    return _local_env(tmp_path)
+
+
+def _local_env(folder):
     return {
-        "VOICEBOX_DATA": str(tmp_path / "data"),
+        "VOICEBOX_DATA": str(folder / "data"),
         "CATALOG_ADDRESS": "127.0.0.1:0",
         "CATALOG_METRICS_ADDRESS": "127.0.0.1:0",
         "VOICEBOX_GRACE_SECONDS": "1",
     }
+
+
+@pytest.fixture(scope="session")
+def command():
+    """Runs `voicebox catalog`: what it exits with and prints."""
+    with Commands() as commands:
+        yield commands.run
 
 
 @pytest.fixture
@@ -157,6 +170,16 @@ def open_at():
 @pytest.fixture
 async def catalog(opened):
     async with opened() as stub:
+        yield stub
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared_catalog(migrated_file, tmp_path_factory):
+    """One for all tests of a module that are refused before they come to a store, on SQLite and a folder."""
+    folder = tmp_path_factory.mktemp("shared_catalog")
+    path = shutil.copy(migrated_file, folder / "catalog.sqlite")
+    own = {"CATALOG_DATABASE_URL": f"sqlite+aiosqlite:///{path}", "CATALOG_BLOB_URL": str(folder / "blobs")}
+    async with open_catalog(_local_env(folder) | own) as stub:
         yield stub
 
 

@@ -14,7 +14,7 @@ from voicebox_catalog.upkeep.backup import CatalogFolders, back_up, restore
 from voicebox_kit.errors import StartError
 
 from .folders import check_folder
-from .whole_catalog import command, reported
+from .whole_catalog import reported
 
 
 @pytest.fixture(params=["sqlite"])
@@ -33,7 +33,9 @@ def report(_line):
     """Nobody listens."""
 
 
-async def test_a_backup_is_restored_and_serves_the_same(open_at, local_env, generation, record, upload, tone, tmp_path):
+async def test_a_backup_is_restored_and_serves_the_same(
+    command, open_at, local_env, generation, record, upload, tone, tmp_path
+):
     async with open_at(local_env) as catalog:
         profile = await catalog.CreateProfile(pb.CreateProfileRequest(profile=pb.Profile(display_name="Ann")))
         await upload(catalog, profile.name, tone(3))
@@ -103,7 +105,7 @@ async def test_a_damaged_backup_is_not_restored(local_env, generation, record, h
     assert not target.blobs.exists()
 
 
-async def test_verify_names_what_is_missing_and_damaged(local_env, generation, record, home):
+async def test_verify_names_what_is_missing_and_damaged(command, local_env, generation, record, home):
     await kept_in(local_env, generation, record)
     code, out, _ = await command(local_env, "verify")
     assert code == 0
@@ -120,12 +122,12 @@ async def test_verify_names_what_is_missing_and_damaged(local_env, generation, r
 
 
 @pytest.mark.parametrize("name", ["verify", "migrate"])
-async def test_a_command_in_the_wrong_folder_makes_no_catalog(name, local_env, tmp_path):
+async def test_a_command_in_the_wrong_folder_makes_no_catalog(command, name, local_env, tmp_path):
     code, _, err = await command(local_env | {"VOICEBOX_DATA": str(tmp_path / "wrong")}, name)
     assert (code, "There is no catalog" in err) == (1, True)
     assert not (tmp_path / "wrong" / "catalog" / "catalog.sqlite").exists()
 
 
-async def test_other_stores_are_refused_with_a_hint_to_their_own_tools(local_env, tmp_path):
+async def test_other_stores_are_refused_with_a_hint_to_their_own_tools(command, local_env, tmp_path):
     code, _, err = await command(local_env | {"CATALOG_DATABASE_URL": "postgresql://h/d"}, "backup", str(tmp_path))
     assert (code, "pg_dump" in err) == (1, True)

@@ -18,7 +18,7 @@ DOCUMENTED = {
     grpc.StatusCode.FAILED_PRECONDITION,
     grpc.StatusCode.ABORTED,
 }
-EXAMPLES = 40
+EXAMPLES = 13
 
 
 async def call(catalog, method, requests):

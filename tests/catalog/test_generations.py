@@ -139,8 +139,9 @@ BAD = [
 
 
 @pytest.mark.parametrize(("fields", "field"), BAD)
-async def test_a_bad_field_is_named(catalog, generation, record, refused, fields, field):
-    error = await refused(record(catalog, generation(**fields)))
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_bad_field_is_named(shared_catalog, generation, record, refused, fields, field):
+    error = await refused(record(shared_catalog, generation(**fields)))
     assert (error.code, error.field) == (grpc.StatusCode.INVALID_ARGUMENT, field)
 
 
@@ -379,8 +380,9 @@ async def test_delete(catalog, generation, record, refused, blobs):
 @pytest.mark.parametrize(
     "name", ["", "generations/", "generations/a/b", "profiles/a", "generations/a\n", "generations/" + "a" * 64]
 )
-async def test_a_malformed_name(catalog, refused, name):
-    error = await refused(catalog.GetGeneration(pb.GetGenerationRequest(name=name)))
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_malformed_name(shared_catalog, refused, name):
+    error = await refused(shared_catalog.GetGeneration(pb.GetGenerationRequest(name=name)))
     assert (error.code, error.field) == (grpc.StatusCode.INVALID_ARGUMENT, "name")
 
 

@@ -15,7 +15,7 @@ from voicebox_catalog.upkeep.store_copy import CatalogStores
 from voicebox_kit.errors import StartError
 from voicebox_sql.database import Pool
 
-from .whole_catalog import GENERATIONS, command, fill, reported
+from .whole_catalog import GENERATIONS, fill, reported
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def target(stores, request, tmp_path):
         yield request.getfixturevalue("postgres_server").url(name), request.getfixturevalue("s3_server").make_bucket()
 
 
-async def test_everything_is_moved_and_served(opened, open_at, env, target, generation, record, upload, tone):
+async def test_everything_is_moved_and_served(command, opened, open_at, env, target, generation, record, upload, tone):
     before = await fill(opened, generation, record, upload, tone)
     code, out, err = await command(env, "move", "--to-database", target[0], "--to-blobs", target[1])
     assert code == 0, err
@@ -45,7 +45,7 @@ async def test_everything_is_moved_and_served(opened, open_at, env, target, gene
     assert (code, "not empty" in err) == (1, True)
 
 
-async def test_migrate(env):
+async def test_migrate(command, env):
     for _ in range(2):
         assert (await command(env, "migrate"))[:2] == (0, "Nothing to do.\n")
     empty = env | {"CATALOG_DATABASE_URL": f"sqlite+aiosqlite:///{env['VOICEBOX_DATA']}.sqlite"}
@@ -53,7 +53,7 @@ async def test_migrate(env):
     assert (code, out, "There is no catalog" in err) == (1, "", True)
 
 
-async def test_an_old_database_is_migrated(env, empty_url):
+async def test_an_old_database_is_migrated(command, env, empty_url):
     old = env | {"CATALOG_DATABASE_URL": empty_url}
     async with connected(empty_url, Pool()) as (_, writers):
         await MIGRATIONS.upgrade(writers, MIGRATIONS.revisions()[0])

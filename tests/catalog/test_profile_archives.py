@@ -16,6 +16,8 @@ from google.protobuf.duration_pb2 import Duration
 from voicebox.catalog.v1 import catalog_pb2 as pb
 
 ANN = "profiles/ann"
+ON_SQLITE = pytest.mark.parametrize("stores", ["sqlite"])
+"""How a file is read does not depend on where it is kept."""
 
 
 async def bring_in(catalog, data, profile_id="", request_id="", block_bytes=1024 * 1024):
@@ -142,6 +144,7 @@ async def test_the_same_request_brings_in_one(catalog, archive, stored, refused)
     assert (await refused(bring_in(catalog, archive, "other", request_id))).reason == "REQUEST_ID_REUSED"
 
 
+@ON_SQLITE
 async def test_a_zip_of_another_program_is_taken(catalog, archive):
     files = contents(archive)
     made = await bring_in(catalog, packed(files, compression=zipfile.ZIP_DEFLATED), "deflated")
@@ -166,12 +169,14 @@ def repacked(files):
     yield "Dolphin", [*files.items(), (".directory", b"x")]
 
 
+@ON_SQLITE
 async def test_an_archive_that_was_unpacked_and_packed_again_is_taken(catalog, archive):
     for number, (program, files) in enumerate(repacked(contents(archive))):
         made = await bring_in(catalog, packed(files, compression=zipfile.ZIP_DEFLATED), f"again-{number}")
         assert (program, made.sample_count, bool(made.avatar_etag)) == (program, 2, True)
 
 
+@ON_SQLITE
 async def test_an_archive_with_a_comment_is_taken(catalog, archive):
     data = io.BytesIO(archive)
     with zipfile.ZipFile(data, "a") as file:
@@ -298,6 +303,7 @@ async def test_what_is_no_archive_is_refused_and_leaves_nothing(catalog, archive
     assert len((await catalog.ListProfiles(pb.ListProfilesRequest(show_deleted=True))).profiles) == 1
 
 
+@ON_SQLITE
 async def test_archives_with_any_byte_changed_never_end_in_an_internal_error(catalog, bytes_of):
     await catalog.CreateProfile(pb.CreateProfileRequest(profile=pb.Profile(display_name="Ann"), profile_id="ann"))
     data = await take_out(catalog, bytes_of)

@@ -9,6 +9,7 @@ from typing import Any
 import grpc
 import httpx
 import pytest
+import pytest_asyncio
 from google.api import httpbody_pb2
 from google.protobuf import empty_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -37,6 +38,11 @@ class Seen:
     binary: dict[str, bytes] = field(default_factory=dict)
     bytes_sent: int = 0
     request: Any = None
+
+    def forget(self) -> None:
+        """Let go what waits, and begin anew."""
+        self.release.set()
+        vars(self).update(vars(Seen()))
 
     def note(self, request: Any, context: Any) -> None:
         self.request = request
@@ -248,9 +254,8 @@ async def _start(own_name: str, *adds: Callable[[grpc.aio.Server], None]) -> Fak
     return Fake(server, health, f"127.0.0.1:{port}")
 
 
-@pytest.fixture
-async def fakes() -> AsyncIterator[Fakes]:
-    """tts, asr and catalog, SERVING."""
+@asynccontextmanager
+async def _running_fakes() -> AsyncIterator[Fakes]:
     seen = Seen()
     tts = await _start(
         "voicebox.tts.v1.TextToSpeechService",
@@ -270,6 +275,20 @@ async def fakes() -> AsyncIterator[Fakes]:
     seen.release.set()
     for fake in (tts, asr, catalog):
         await fake.server.stop(0)
+
+
+@pytest.fixture
+async def fakes() -> AsyncIterator[Fakes]:
+    """tts, asr and catalog, SERVING."""
+    async with _running_fakes() as fakes:
+        yield fakes
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared_fakes() -> AsyncIterator[Fakes]:
+    """The same for all tests of a module, which run in one event loop and do not stop them."""
+    async with _running_fakes() as fakes:
+        yield fakes
 
 
 OpenGateway = Callable[..., AbstractAsyncContextManager[Serving]]
@@ -296,11 +315,39 @@ class Gateway:
     channel: grpc.aio.Channel
 
 
-@pytest.fixture
-async def gateway(open_gateway: OpenGateway) -> AsyncIterator[Gateway]:
-    """The gateway with its defaults."""
+@asynccontextmanager
+async def _running_gateway(env: dict[str, str]) -> AsyncIterator[Gateway]:
     async with AsyncExitStack() as stack:
-        serving = await stack.enter_async_context(open_gateway())
+        serving = await stack.enter_async_context(open_service(env))
         address = serving.endpoints[0].address
         http = await stack.enter_async_context(httpx.AsyncClient(base_url=f"http://{address}", timeout=20))
         yield Gateway(address, http, await stack.enter_async_context(grpc.aio.insecure_channel(address)))
+
+
+@pytest.fixture
+async def gateway(fakes: Fakes) -> AsyncIterator[Gateway]:
+    """The gateway with its defaults."""
+    async with _running_gateway(fakes.env) as gateway:
+        yield gateway
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared_gateway(shared_fakes: Fakes) -> AsyncIterator[Gateway]:
+    """The same for all tests of a module: a start takes half a second of a core."""
+    async with _running_gateway(shared_fakes.env) as gateway:
+        yield gateway
+
+
+OpenAlone = Callable[[], AbstractAsyncContextManager[tuple[Gateway, Fakes]]]
+
+
+@pytest.fixture
+def open_alone() -> OpenAlone:
+    """Opens a gateway in front of fakes of its own, for a test that stops them."""
+
+    @asynccontextmanager
+    async def opened() -> AsyncIterator[tuple[Gateway, Fakes]]:
+        async with _running_fakes() as fakes, _running_gateway(fakes.env) as gateway:
+            yield gateway, fakes
+
+    return opened

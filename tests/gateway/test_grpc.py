@@ -17,6 +17,19 @@ from voicebox.tts.v1 import tts_pb2, tts_pb2_grpc
 from tests.support.aio import END_OF_STREAM, aio_stub
 from tests.support.traces import collecting
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest.fixture
+def fakes(shared_fakes):
+    shared_fakes.seen.forget()
+    return shared_fakes
+
+
+@pytest.fixture
+def gateway(shared_gateway):
+    return shared_gateway
+
 
 def details(error):
     """The details of a status, by their class."""
@@ -81,6 +94,7 @@ async def test_metadata_chooses_whose_models_health_and_reflection(gateway, fake
     health = await aio_stub(health_pb2_grpc.HealthStub, gateway.channel).Check(
         health_pb2.HealthCheckRequest(), metadata=metadata
     )
+    await getattr(fakes, service).set_serving(True)
     assert health.status == health_pb2.HealthCheckResponse.NOT_SERVING
     assert any(service in name for name in await reflected(gateway.channel, metadata))
 
@@ -106,10 +120,11 @@ EVERY_SERVICE = {
 
 
 @pytest.mark.parametrize("version", ["v1", "v1alpha"])
-async def test_tools_see_every_service_without_metadata(gateway, fakes, version):
-    for fake in (fakes.tts, fakes.asr, fakes.catalog):
-        await fake.server.stop(0)  # what there is does not depend on what runs
-    assert set(await reflected(gateway.channel, (), version)) >= EVERY_SERVICE
+async def test_tools_see_every_service_without_metadata(open_alone, version):
+    async with open_alone() as (gateway, fakes):
+        for fake in (fakes.tts, fakes.asr, fakes.catalog):
+            await fake.server.stop(0)  # what there is does not depend on what runs
+        assert set(await reflected(gateway.channel, (), version)) >= EVERY_SERVICE
 
 
 @pytest.mark.parametrize("version", ["v1", "v1alpha"])
@@ -160,10 +175,12 @@ async def test_an_error_after_the_first_chunk_reaches_grpc_clients(gateway):
     assert caught.value.code() == grpc.StatusCode.INTERNAL
 
 
-async def test_a_service_that_is_down_is_unavailable_with_details(gateway, fakes):
-    await fakes.tts.server.stop(0)
-    with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await aio_stub(tts_pb2_grpc.TextToSpeechServiceStub, gateway.channel).ListVoices(tts_pb2.ListVoicesRequest())
+async def test_a_service_that_is_down_is_unavailable_with_details(open_alone):
+    async with open_alone() as (gateway, fakes):
+        await fakes.tts.server.stop(0)
+        stub = aio_stub(tts_pb2_grpc.TextToSpeechServiceStub, gateway.channel)
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await stub.ListVoices(tts_pb2.ListVoicesRequest())
     assert caught.value.code() == grpc.StatusCode.UNAVAILABLE
     found = details(caught.value)
     assert found[error_details_pb2.ErrorInfo].reason == "SERVICE_UNAVAILABLE"

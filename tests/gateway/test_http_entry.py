@@ -11,6 +11,20 @@ from tests.support.aio import aio_stub
 
 from .test_json import error_info
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest.fixture
+def fakes(shared_fakes):
+    shared_fakes.seen.forget()
+    return shared_fakes
+
+
+@pytest.fixture
+def gateway(shared_gateway):
+    return shared_gateway
+
+
 JARGON = re.compile(
     r"envoy|transcode|direct_response|upstream|cluster|route_not_found|google\.protobuf|<class|Traceback", re.IGNORECASE
 )
@@ -103,17 +117,22 @@ async def test_the_root_welcomes_programs_and_sends_browsers_to_the_page(gateway
     assert browser.headers["location"].endswith("/docs")
 
 
-@pytest.mark.parametrize("text", ["%ff", "%C3%28", "%ED%A0%80", "a%80b", "%C0%AF", "%F5%80%80%80", "%E2%82", "%c3"])
+NO_UTF_8 = ("%ff", "%C3%28", "%ED%A0%80", "a%80b", "%C0%AF", "%F5%80%80%80", "%E2%82", "%c3")
+
+
 @pytest.mark.parametrize(
     "path", ["/v1/speech:play?text={}", "/v1/profiles/{}", "/v1/generations?filter={}", "/v1/models/{}"]
 )
-async def test_escapes_that_are_no_utf_8_are_a_400_with_a_sentence(gateway, path, text):
-    answer = await raw(
-        gateway, f"GET {path.format(text)} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n".encode()
-    )
-    assert answer.startswith(b"HTTP/1.1 400 ")
-    assert b"not UTF-8" in answer
-    assert not JARGON.search(answer.decode())
+async def test_escapes_that_are_no_utf_8_are_a_400_with_a_sentence(gateway, path):
+    requests = [
+        f"GET {path.format(text)} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n".encode()
+        for text in NO_UTF_8
+    ]
+    answers = await asyncio.gather(*(raw(gateway, request) for request in requests))  # each closes after a second
+    for text, answer in zip(NO_UTF_8, answers, strict=True):
+        assert answer.startswith(b"HTTP/1.1 400 "), text
+        assert b"not UTF-8" in answer, text
+        assert not JARGON.search(answer.decode()), text
 
 
 @pytest.mark.parametrize(
@@ -171,10 +190,12 @@ async def test_a_query_of_openais_paths_is_handed_over(gateway):
 
 
 @pytest.mark.parametrize(("is_tls", "scheme"), [(True, "https"), (False, "http")])
+@pytest.mark.filterwarnings("ignore:.*not an async function")
 def test_hints_name_the_scheme_that_is_served(is_tls, scheme):
     assert set(re.findall(r"(https?)://", "\n".join(app.hints("127.0.0.1:1", is_tls=is_tls)))) == {scheme}
 
 
+@pytest.mark.filterwarnings("ignore:.*not an async function")
 def test_the_pattern_of_escapes_is_that_of_utf_8():
     """All sequences of up to two bytes, and the edges of longer ones, against Python's own decoder."""
     samples = [bytes([first]) for first in range(256)] + [

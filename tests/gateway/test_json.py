@@ -8,6 +8,20 @@ import re
 import httpx
 import pytest
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest.fixture
+def fakes(shared_fakes):
+    shared_fakes.seen.forget()
+    return shared_fakes
+
+
+@pytest.fixture
+def gateway(shared_gateway):
+    return shared_gateway
+
+
 LONG_BYTES = 8 * 1024 * 1024
 
 ERROR_INFO = "type.googleapis.com/google.rpc.ErrorInfo"
@@ -173,13 +187,14 @@ async def test_a_service_may_be_given_by_name(open_gateway, fakes):
         assert (await http.get(f"http://{serving.endpoints[0].address}/v1/voices")).status_code == 200
 
 
-async def test_a_service_that_is_down_is_a_503_that_names_it(gateway, fakes):
-    await fakes.asr.server.stop(0)
-    answer = await gateway.http.post("/v1/speech:recognize", json={})
-    assert answer.status_code == 503
-    info = error_info(answer)
-    assert (info["reason"], info["metadata"]["service"]) == ("SERVICE_UNAVAILABLE", "asr")
-    assert (await gateway.http.get("/v1/voices")).status_code == 200
+async def test_a_service_that_is_down_is_a_503_that_names_it(open_alone):
+    async with open_alone() as (gateway, fakes):
+        await fakes.asr.server.stop(0)
+        answer = await gateway.http.post("/v1/speech:recognize", json={})
+        assert answer.status_code == 503
+        info = error_info(answer)
+        assert (info["reason"], info["metadata"]["service"]) == ("SERVICE_UNAVAILABLE", "asr")
+        assert (await gateway.http.get("/v1/voices")).status_code == 200
 
 
 async def test_a_slow_unary_call_is_a_504(open_gateway, fakes):

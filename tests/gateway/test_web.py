@@ -9,6 +9,20 @@ from voicebox.tts.v1 import tts_pb2, tts_pb2_grpc
 
 from tests.support.aio import aio_stub
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest.fixture
+def fakes(shared_fakes):
+    shared_fakes.seen.forget()
+    return shared_fakes
+
+
+@pytest.fixture
+def gateway(shared_gateway):
+    return shared_gateway
+
+
 TTS = "/voicebox.tts.v1.TextToSpeechService"
 HOME = "http://localhost:5173"
 FOREIGN = "https://evil.example"
@@ -63,11 +77,12 @@ async def test_grpc_web_as_text(gateway):
     assert b"flite/slt" in base64.b64decode(answer.content[:40] + b"=" * (-len(answer.content[:40]) % 4))
 
 
-async def test_grpc_web_errors(gateway, fakes):
-    answer = await call(gateway, "StreamSynthesize", tts_pb2.StreamSynthesizeRequest(text="missing"))
-    assert answer.headers["grpc-status"] == "5"
-    await fakes.tts.server.stop(0)
-    answer = await call(gateway, "ListVoices", tts_pb2.ListVoicesRequest())
+async def test_grpc_web_errors(open_alone):
+    async with open_alone() as (gateway, fakes):
+        answer = await call(gateway, "StreamSynthesize", tts_pb2.StreamSynthesizeRequest(text="missing"))
+        assert answer.headers["grpc-status"] == "5"
+        await fakes.tts.server.stop(0)
+        answer = await call(gateway, "ListVoices", tts_pb2.ListVoicesRequest())
     assert (answer.headers["grpc-status"], answer.headers["grpc-message"]) == ("14", "The service does not answer.")
 
 

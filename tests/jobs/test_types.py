@@ -1,4 +1,4 @@
-"""What each type of job does, on both databases, by a worker in a process of its own."""
+"""What each type of job does, by a worker in a process of its own."""
 
 import io
 import zipfile
@@ -7,6 +7,9 @@ import pytest
 from voicebox.jobs.v1 import jobs_pb2 as pb
 
 from .conftest import lines, wave
+
+ON_SQLITE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+"""Where another test has the same steps, items and results on both databases."""
 
 
 async def test_a_batch_of_texts_becomes_a_zip_file(platform):
@@ -30,6 +33,7 @@ async def test_a_batch_of_texts_becomes_a_zip_file(platform):
     assert [item.index for item in (*items.items, *rest.items)] == [0, 1, 2]
 
 
+@ON_SQLITE
 async def test_each_text_of_a_batch_has_its_own_style(platform):
     content = b'{"text": "Fast.", "speed": 1.5}\n{"text": "Calm.", "pitch_semitones": -2, "instructions": "calm"}\n'
     source = await platform.upload(content)
@@ -40,6 +44,7 @@ async def test_each_text_of_a_batch_has_its_own_style(platform):
     assert (styles["Calm."].pitch_semitones, styles["Calm."].instructions) == (-2, "calm")
 
 
+@ON_SQLITE
 async def test_recordings_become_transcripts(platform):
     sources = [await platform.upload(wave(seconds)) for seconds in (0.5, 1.0)]
     assert [source.audio_duration.ToMilliseconds() for source in sources] == [500, 1000]
@@ -50,6 +55,7 @@ async def test_recordings_become_transcripts(platform):
     assert [line["transcript"] for line in manifest] == [f"{source.size_bytes} bytes" for source in sources]
 
 
+@ON_SQLITE
 async def test_a_model_is_downloaded(platform):
     download = pb.DownloadModel(service="tts", model="models/kokoro/82m")
     job = await platform.ended(await platform.create(download_model=download))
@@ -66,6 +72,7 @@ async def test_a_voice_is_trained_and_published_once(platform):
     assert zipfile.ZipFile(io.BytesIO(archive)).read("model.safetensors").startswith(b"RIFF")
 
 
+@ON_SQLITE
 async def test_speech_is_converted(platform):
     source = await platform.upload(wave())
     convert = pb.ConvertSpeech(input=source.name, target="voiceModels/reader")
@@ -86,7 +93,7 @@ async def test_what_a_trainer_refuses_is_the_jobs_error_and_a_retry_begins_at_th
     assert len([line for line in platform.log() if "begun" in line]) == 2
 
 
-@pytest.mark.parametrize("database", ["sqlite"])
+@ON_SQLITE
 async def test_a_step_that_is_run_again_leaves_nothing_of_the_first_time(platform):
     items = [pb.SynthesizeItem(text=text) for text in ("Good.", "This is wrong.")]
     job = await platform.ended(await platform.create(synthesize_batch=pb.SynthesizeBatch(items=items)))
@@ -98,7 +105,7 @@ async def test_a_step_that_is_run_again_leaves_nothing_of_the_first_time(platfor
     assert (again.items_failed, list(again.warnings)) == (0, [])
 
 
-@pytest.mark.parametrize("database", ["sqlite"])
+@ON_SQLITE
 async def test_recordings_are_recognised_anew_from_a_step_that_is_run_again(platform):
     source = await platform.upload(wave(5))
     job = await platform.ended(await platform.create(prepare_dataset=pb.PrepareDataset(inputs=[source.name])))

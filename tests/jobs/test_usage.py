@@ -2,6 +2,7 @@
 
 import signal
 
+import pytest
 from voicebox.accounts.v1 import accounts_pb2
 from voicebox.jobs.v1 import jobs_pb2 as pb
 from voicebox_kit import principal
@@ -42,6 +43,7 @@ async def test_what_was_used_waits_for_accounts_under_one_name(guarded):
     assert first == again
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 async def test_a_data_set_counts_by_its_recordings(guarded):
     principal.current.set(ANN)
     await guarded.start_worker()
@@ -52,6 +54,7 @@ async def test_a_data_set_counts_by_its_recordings(guarded):
     assert record.amounts.audio_ms > 3000
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 async def test_what_fails_and_what_is_nobodys_counts_nothing(guarded):
     await guarded.start_worker()
     principal.current.set(ANN)
