@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 SEED = 7
-MAX_FRAMES = 16
+MAX_FRAMES = 24
 
 REFERENCE_TEXT = "A user said hello."
 TEXTS = (
