@@ -84,10 +84,10 @@ def test_a_training_memorises_a_clip(models: Path, tmp_path) -> None:
     soundfile.write(tmp_path / "clip.wav", melody(), RATE)
     trainer = RvcTrainer({"VOICEBOX_MODELS": str(models)}, config(), plan)
     seen: list[float] = []
-    words = {"name": "Melody", "consent": "It is a tone.", "steps": "100"}
+    words = {"name": "Melody", "consent": "It is a tone.", "steps": "70"}
     told = lambda progress: seen.append(progress.fraction)  # noqa: E731
     result = trainer.train([tmp_path / "clip.wav"], words, tmp_path, told, OwnTurn())
-    assert result.metrics["last_loss"] < 0.5 * result.metrics["first_loss"]  # seen: 0.29
+    assert result.metrics["last_loss"] < 0.5 * result.metrics["first_loss"]  # seen: 0.23
     assert seen == sorted(seen)
     assert "began from nothing" in result.warnings[0]
     manifest = read_manifest((tmp_path / "manifest.json").read_bytes())
@@ -98,7 +98,7 @@ def test_a_training_memorises_a_clip(models: Path, tmp_path) -> None:
     assert 130 < trained.pitch_hz < 230
     (given,) = clips.read([tmp_path / "clip.wav"], config(), trainer._shared("cpu"), lambda _: None)
     untrained = Training(config(), plan(1, 0), "cpu").synthesizer
-    assert mel_distance(trained.synthesizer, given) < 0.5 * mel_distance(untrained, given)  # seen: 0.30
+    assert mel_distance(trained.synthesizer, given) < 0.5 * mel_distance(untrained, given)  # seen: 0.39
 
 
 def test_a_training_goes_on_where_it_gave_way(models: Path, tmp_path) -> None:
@@ -137,18 +137,18 @@ def test_a_training_goes_on_where_it_was_ended(tmp_path) -> None:
     class Ended(Exception):
         pass
 
-    def until_third(losses) -> None:
+    def until_second(losses) -> None:
         first.append(losses.total)
-        if len(first) == 3:
+        if len(first) == 2:
             raise Ended
 
-    once = Training(config(), plan(5, 7, 8), "cpu")
+    once = Training(config(), plan(3, 7, 8), "cpu")
     once.run(given, lambda losses: whole.append(losses.total))
-    ended = Training(config(), plan(5, 7, 8), "cpu")
+    ended = Training(config(), plan(3, 7, 8), "cpu")
     with pytest.raises(Ended):
-        ended.run(given, until_third)
+        ended.run(given, until_second)
     resuming.save(ended, tmp_path)
-    later = Training(config(), plan(5, 7, 8), "cpu")
+    later = Training(config(), plan(3, 7, 8), "cpu")
     assert resuming.resume(later, tmp_path)
     later.run(given, lambda losses: first.append(losses.total))
     np.testing.assert_allclose(first, whole, rtol=1e-4)

@@ -64,9 +64,9 @@ def engine(case: Case) -> Engine:
 
 @pytest.fixture(scope="module")
 def recording(speech: Samples) -> Samples:
-    """More than two minutes in which something is said now and then."""
+    """A minute and a half in which something is said now and then."""
     pause = np.zeros(17 * SAMPLE_RATE_HZ, np.float32)
-    return np.concatenate([piece for _ in range(7) for piece in (speech, pause)])
+    return np.concatenate([piece for _ in range(5) for piece in (speech, pause)])
 
 
 def recognise(session: Session, samples: Samples, step: int = SAMPLE_RATE_HZ // 2) -> Hypothesis:
@@ -241,7 +241,7 @@ def test_a_file_of_any_length_is_read_the_same_however_it_comes(case: Case, reco
     assert pieces == whole
     assert whole
     if case.word:
-        assert sum(case.word in passage.hypothesis.text.lower() for passage in whole) >= 6
+        assert sum(case.word in passage.hypothesis.text.lower() for passage in whole) >= 4
 
 
 def test_passages_come_in_order_and_within_the_file(case: Case, recording: Samples) -> None:
@@ -252,7 +252,7 @@ def test_passages_come_in_order_and_within_the_file(case: Case, recording: Sampl
     assert all(0 <= passage.start_seconds <= passage.end_seconds <= seconds for passage in passages)
     starts = [passage.start_seconds for passage in passages]
     assert starts == sorted(starts)
-    assert passages[-1].end_seconds > 120
+    assert passages[-1].end_seconds > 75
     for passage in passages:
         assert passage.hypothesis.text
         for word in passage.hypothesis.words:

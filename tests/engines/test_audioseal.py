@@ -66,7 +66,7 @@ def test_a_normalised_weight_is_multiplied_out() -> None:
 
 @pytest.mark.parametrize("rate", [8_000, 16_000, 24_000, 48_000])
 def test_any_pieces_give_the_same_samples_as_the_whole(audioseal: AudioSeal, rate: int) -> None:
-    samples = speech(rate)
+    samples = speech(rate // 2)
     whole = marked(audioseal, samples, rate, [rate])
     assert len(whole) == len(samples)
     assert not np.allclose(whole, samples, atol=1e-3)

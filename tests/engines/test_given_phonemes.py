@@ -49,7 +49,7 @@ def heard(whisper: WhisperModel, samples: Samples, language: str = "en") -> list
 
 @pytest.mark.parametrize(
     ("written", "ipa", "other"),
-    [("bear", "bˈɪɹ", "beer"), ("goat", "ɡˈeɪt", "gate"), ("Xq", "ʌmbɹˈɛlə", "umbrella"), ("GIF", "dʒˈæz", "jazz")],
+    [("bear", "bˈɪɹ", "beer"), ("Xq", "ʌmbɹˈɛlə", "umbrella"), ("GIF", "dʒˈæz", "jazz")],
 )
 def test_given_phonemes_are_heard(
     engine: HibariEngine, whisper: WhisperModel, written: str, ipa: str, other: str

@@ -14,7 +14,6 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
-import tiny_whisper  # type: ignore[import-not-found]  # beside this script
 import torch
 from voicebox_asr.engines.whisper.training.trainer import WhisperAdapters
 from voicebox_models.adapters.trainer import Task
@@ -23,10 +22,10 @@ SAMPLE_RATE_HZ = 16_000
 TONES = ((200, "elo tone"), (900, "rih mud"), (2600, "shon lace"))
 CLIPS_OF_EACH = 10
 OPTIONS = {
-    "steps": "150",
+    "steps": "105",
     "batch_size": "4",
-    "checkpoint_every": "50",
-    "learning_rate": "0.01",
+    "checkpoint_every": "35",
+    "learning_rate": "0.012",
     "language": "en",
 }
 
@@ -60,6 +59,8 @@ def write_model(folder: Path) -> None:
     """A tiny Whisper that is easy to train, with a token for the beginning of each word: a space alone is a symbol
     that is never written.
     """
+    import tiny_whisper  # type: ignore[import-not-found]  # beside this script; a converter that training needs not
+
     tiny_whisper.CERTAINTY, tiny_whisper.ATTENTION, tiny_whisper.SOUND = 3.0, 4.0, 3.0
     tiny_whisper.write(folder, english=False)
     path = folder / "tokenizer.json"
@@ -88,4 +89,4 @@ if __name__ == "__main__":
     for name, is_mixed_up in (("trained", False), ("mixed-up", True)):
         dataset = made / ("mixed-up-dataset" if is_mixed_up else "dataset")
         write_dataset(dataset, mixed_up=is_mixed_up)
-        train(made / "model", dataset, made / name, OPTIONS | ({"steps": "100"} if is_mixed_up else {}))
+        train(made / "model", dataset, made / name, OPTIONS | ({"steps": "70"} if is_mixed_up else {}))

@@ -42,7 +42,7 @@ def spoken(
 
 CHUNKS = {
     "whole": [100],
-    "one by one": [1] * 100,
+    "one by one": [*[1] * 8, 60, *[1] * 32],
     "growing": [1, 2, 4, 8, *[8] * 10, 5],
     "around the window": [71, 1, 28],
     "all but the last": [99, 1],

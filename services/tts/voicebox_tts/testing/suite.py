@@ -44,8 +44,8 @@ FIRST_SEED = 10
 decides.
 """
 HOSTILE = {
-    "one word": "a" * 10_000,
-    "digits": "7" * 2_000,
+    "one word": "a" * 2_000,
+    "digits": "7" * 500,
     "controls": "one \0\x01\x1b[31m two \x7f\u0085 three",
     "right to left": "\u202eשלום עולם, مرحبا بالعالم\u202c",
     "emoji": "👩‍👩‍👧‍👦🏳️‍🌈" * 50,
@@ -55,7 +55,7 @@ HOSTILE = {
     "one of each": "".join(chr(code) for code in range(1, 0x500)),
 }
 
-NEURAL, NEURAL_CHARACTERS = {"qwen3", "orpheus", "pocket", "piper", "mms", "kokoro"}, 100
+NEURAL, NEURAL_CHARACTERS = {"qwen3", "orpheus", "pocket", "piper", "mms", "kokoro"}, 60
 """Engines that take long for a text, and how many characters of a hostile one they are given."""
 
 
@@ -126,11 +126,17 @@ def say(engine: Engine, voice: str | VoicePrompt) -> Callable[..., SessionOutput
     return say
 
 
+@pytest.fixture(scope="module")
+def spoken_at_first(engine: Engine, voice: str | VoicePrompt) -> SessionOutput:
+    """What it makes of SENTENCE: it must make the same of it after anything else."""
+    return speak(engine.open(voice, PLAIN, 1), SENTENCE)
+
+
 @pytest.fixture
 def voices(engine: Engine, voice: str | VoicePrompt) -> list[str | VoicePrompt]:
     """Some that it speaks with."""
     names: list[str | VoicePrompt] = [each.name for each in engine.voices() or ()]
-    return names[:5] or [voice]
+    return names[:3] or [voice]
 
 
 def assert_same(one: Samples, other: Samples) -> None:
@@ -201,7 +207,7 @@ def test_the_same_seed_gives_the_same_samples(
 def test_streams_at_the_same_time_are_what_each_is_alone(
     voices: list[str | VoicePrompt], say: Callable[..., SessionOutput]
 ) -> None:
-    voices = (voices * 6)[:6]
+    voices = (voices * 4)[:4]
     alone = [say(SENTENCE, "And again.", voice=voice, seed=FIRST_SEED + number) for number, voice in enumerate(voices)]
     start = threading.Barrier(len(voices))
 
@@ -276,7 +282,7 @@ PLAIN_WORDS = st.sampled_from(
 )
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(spoken=st.lists(PLAIN_WORDS, min_size=1, max_size=12), between=st.lists(PUNCTUATION, min_size=13, max_size=13))
 def test_every_word_has_a_time_once_and_in_order(
     engine: Engine, say: Callable[..., SessionOutput], spoken: list[str], between: list[str]
@@ -355,15 +361,14 @@ def test_a_phoneme_without_a_sound_is_named(engine: Engine, voice: str | VoicePr
 
 
 def test_any_number_of_given_phonemes_is_spoken(
-    engine: Engine, voice: str | VoicePrompt, say: Callable[..., SessionOutput]
+    engine: Engine, voice: str | VoicePrompt, say: Callable[..., SessionOutput], spoken_at_first: SessionOutput
 ) -> None:
     if Capability.PHONEMES not in engine.capabilities:
         return
-    before = say(SENTENCE)
     long = GivenPhonemes("word", "ɡɪf" * 60)
     spoken = speak_stretches(engine, voice, *(each for _ in range(4) for each in (long, " ")))
     assert sum(len(speech.words) for speech in spoken) == 4
-    assert_same(say(SENTENCE).samples, before.samples)
+    assert_same(say(SENTENCE).samples, spoken_at_first.samples)
 
 
 def test_twice_as_fast_is_half_as_long(
@@ -406,16 +411,16 @@ def test_an_unknown_voice_is_not_found(engine: Engine) -> None:
 
 
 def test_closing_in_the_middle_frees_everything(
-    engine: Engine, voice: str | VoicePrompt, say: Callable[..., SessionOutput]
+    engine: Engine, voice: str | VoicePrompt, say: Callable[..., SessionOutput], spoken_at_first: SessionOutput
 ) -> None:
-    expected, threads = say(SENTENCE, seed=3), threading.active_count()
-    for _ in range(20):
+    threads = threading.active_count()
+    for _ in range(6):
         with closing(engine.open(voice, PLAIN, 1)) as session:
             speech = session.speak(SENTENCE * 5)
             next(speech)
             speech.close()
     assert threading.active_count() == threads
-    assert_same(say(SENTENCE, seed=3).samples, expected.samples)
+    assert_same(say(SENTENCE).samples, spoken_at_first.samples)
 
 
 @pytest.mark.parametrize("text", ["", " \n ", "...", "?!", "\0", "—"])
@@ -424,10 +429,11 @@ def test_nothing_to_say_is_no_audio(text: str, say: Callable[..., SessionOutput]
 
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
-def test_hostile_text_ends(engine: Engine, text: str, say: Callable[..., SessionOutput]) -> None:
-    before = say(SENTENCE)
+def test_hostile_text_ends(
+    engine: Engine, text: str, say: Callable[..., SessionOutput], spoken_at_first: SessionOutput
+) -> None:
     say(text[:NEURAL_CHARACTERS] if engine.name in NEURAL else text)
-    assert_same(say(SENTENCE).samples, before.samples)
+    assert_same(say(SENTENCE).samples, spoken_at_first.samples)
 
 
 def test_too_little_speech_makes_no_prompt(engine: Engine) -> None:
