@@ -16,7 +16,7 @@ from voicebox_models.engine import Setup
 from voicebox_models.hub import Hub
 from voicebox_models.models import Default, Models
 
-STEP = "000105"
+STEP = "000150"
 
 
 @dataclass(frozen=True)

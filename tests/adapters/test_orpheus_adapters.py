@@ -29,7 +29,7 @@ from voicebox_tts.engines.orpheus.engine import OrpheusEngine
 from voicebox_tts.engines.orpheus.family import OrpheusFamily, family
 
 TEXT = "Hello from the training."
-STEP = "000090"
+STEP = "000120"
 SUPPORT = Path(__file__).parents[1] / "support"
 
 
@@ -134,7 +134,7 @@ def test_the_service_speaks_with_the_voice_of_an_adapter(
 
 def test_another_adapter_is_published_while_a_stream_speaks(voices: Voices, trained_orpheus: Path) -> None:
     checkpoints = trained_orpheus / "trained" / "checkpoints"
-    first = voices.published(checkpoints / "000045", "first")
+    first = voices.published(checkpoints / "000060", "first")
     with closing(first.open("reader", Style(), 3)) as session:
         alone = np.concatenate([piece.samples for piece in session.speak(TEXT)])
     with closing(first.open("reader", Style(), 3)) as session:

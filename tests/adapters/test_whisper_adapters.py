@@ -63,8 +63,8 @@ def test_what_the_trainer_measures_is_what_the_recogniser_does(trained_whisper: 
     assert result["metrics"]["wer"] <= 0.4
     assert result["best_step"] == result["chosen_step"]
     numbers = json.loads((trained_whisper / "trained" / result["numbers"]).read_text())
-    assert len(numbers["losses"]) == 105
-    assert [each["step"] for each in numbers["checkpoints"]] == [35, 70, 105]
+    assert len(numbers["losses"]) == 150
+    assert [each["step"] for each in numbers["checkpoints"]] == [50, 100, 150]
 
 
 def test_shuffled_transcripts_do_not_pass(trained_whisper: Path) -> None:

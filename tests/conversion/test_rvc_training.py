@@ -84,10 +84,10 @@ def test_a_training_memorises_a_clip(models: Path, tmp_path) -> None:
     soundfile.write(tmp_path / "clip.wav", melody(), RATE)
     trainer = RvcTrainer({"VOICEBOX_MODELS": str(models)}, config(), plan)
     seen: list[float] = []
-    words = {"name": "Melody", "consent": "It is a tone.", "steps": "70"}
+    words = {"name": "Melody", "consent": "It is a tone.", "steps": "100"}
     told = lambda progress: seen.append(progress.fraction)  # noqa: E731
     result = trainer.train([tmp_path / "clip.wav"], words, tmp_path, told, OwnTurn())
-    assert result.metrics["last_loss"] < 0.5 * result.metrics["first_loss"]  # seen: 0.23
+    assert result.metrics["last_loss"] < 0.5 * result.metrics["first_loss"]  # seen: 0.29
     assert seen == sorted(seen)
     assert "began from nothing" in result.warnings[0]
     manifest = read_manifest((tmp_path / "manifest.json").read_bytes())
@@ -98,7 +98,7 @@ def test_a_training_memorises_a_clip(models: Path, tmp_path) -> None:
     assert 130 < trained.pitch_hz < 230
     (given,) = clips.read([tmp_path / "clip.wav"], config(), trainer._shared("cpu"), lambda _: None)
     untrained = Training(config(), plan(1, 0), "cpu").synthesizer
-    assert mel_distance(trained.synthesizer, given) < 0.5 * mel_distance(untrained, given)  # seen: 0.39
+    assert mel_distance(trained.synthesizer, given) < 0.5 * mel_distance(untrained, given)  # seen: 0.30
 
 
 def test_a_training_goes_on_where_it_gave_way(models: Path, tmp_path) -> None:

@@ -20,15 +20,15 @@ from voicebox_tts.engines.orpheus.training.trainer import OrpheusAdapters
 
 TEXT = "Hello from the training."
 OPTIONS = {
-    "steps": "90",
+    "steps": "120",
     "batch_size": "1",
-    "checkpoint_every": "45",
+    "checkpoint_every": "60",
     "learning_rate": "0.02",
     "rank": "32",
     "alpha": "32",
     "sentence": TEXT,
 }
-OF_TWO = {**OPTIONS, "steps": "45", "checkpoint_every": "45", "learning_rate": "0.005", "rank": "8"}
+OF_TWO = {**OPTIONS, "steps": "60", "checkpoint_every": "60", "learning_rate": "0.005", "rank": "8"}
 
 
 def train(model: Path, dataset: Path, folder: Path, options: Mapping[str, str] = OPTIONS) -> None:

@@ -26,7 +26,7 @@ OPTIONS = {
     "learning_rate": "0.01",
     "sentence": TEXT,
 }
-OF_TWO = {**OPTIONS, "steps": "44", "checkpoint_every": "44"}
+OF_TWO = {**OPTIONS, "steps": "60", "checkpoint_every": "60"}
 
 
 def train(model: Path, dataset: Path, folder: Path, options: Mapping[str, str] = OPTIONS) -> None:

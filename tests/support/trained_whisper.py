@@ -22,10 +22,10 @@ SAMPLE_RATE_HZ = 16_000
 TONES = ((200, "elo tone"), (900, "rih mud"), (2600, "shon lace"))
 CLIPS_OF_EACH = 10
 OPTIONS = {
-    "steps": "105",
+    "steps": "150",
     "batch_size": "4",
-    "checkpoint_every": "35",
-    "learning_rate": "0.012",
+    "checkpoint_every": "50",
+    "learning_rate": "0.01",
     "language": "en",
 }
 
@@ -89,4 +89,4 @@ if __name__ == "__main__":
     for name, is_mixed_up in (("trained", False), ("mixed-up", True)):
         dataset = made / ("mixed-up-dataset" if is_mixed_up else "dataset")
         write_dataset(dataset, mixed_up=is_mixed_up)
-        train(made / "model", dataset, made / name, OPTIONS | ({"steps": "70"} if is_mixed_up else {}))
+        train(made / "model", dataset, made / name, OPTIONS | ({"steps": "100"} if is_mixed_up else {}))

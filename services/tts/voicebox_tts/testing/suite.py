@@ -55,7 +55,7 @@ HOSTILE = {
     "one of each": "".join(chr(code) for code in range(1, 0x500)),
 }
 
-NEURAL, NEURAL_CHARACTERS = {"qwen3", "orpheus", "pocket", "piper", "mms", "kokoro"}, 60
+NEURAL, NEURAL_CHARACTERS = {"qwen3", "orpheus", "pocket", "piper", "mms", "kokoro"}, 100
 """Engines that take long for a text, and how many characters of a hostile one they are given."""
 
 
