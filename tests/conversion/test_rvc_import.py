@@ -237,6 +237,13 @@ async def test_what_is_refused_leaves_nothing(tmp_path) -> None:
             with Client(service.address) as client, pytest.raises(Exception, match=r"checkpoint|Checkpoint|characters"):
                 client.import_checkpoint(b"\x80\x04N.", **{"display_name": "x", "consent": "yes", **words})
 
-        for words in ({}, {"consent": " "}, {"display_name": ""}, {"engine": "world"}, {"licence": "x" * 2001}):
+        for words in (
+            {},
+            {"consent": " "},
+            {"display_name": ""},
+            {"display_name": "a\nb"},
+            {"engine": "world"},
+            {"licence": "x" * 2001},
+        ):
             await asyncio.to_thread(refused, **words)
     assert not [path for path in (tmp_path / "conversion/blobs").rglob("*") if path.is_file()]

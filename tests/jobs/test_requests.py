@@ -36,6 +36,8 @@ def reason(error):
         pb.Job(download_model=pb.DownloadModel(service="tts", model="../b")),
         pb.Job(transcribe_batch=pb.TranscribeBatch(inputs=["inputs/../a"])),
         pb.Job(train_voice=pb.TrainVoice(display_name="a", engine="fake", profile="profiles/a")),
+        pb.Job(train_voice=pb.TrainVoice(display_name="a\nb", engine="fake", profile="profiles/a", consent="yes")),
+        pb.Job(train_voice=pb.TrainVoice(display_name="  ", engine="fake", profile="profiles/a", consent="yes")),
         pb.Job(train_voice=pb.TrainVoice(display_name="a", engine="none", profile="profiles/a", consent="yes")),
         pb.Job(convert_speech=pb.ConvertSpeech(target="profiles/a", input="a")),
     ],

@@ -1,6 +1,7 @@
 """A voice that is being imported: what was said of it, and the files that come in pieces."""
 
 import asyncio
+import unicodedata
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import IO
@@ -34,6 +35,8 @@ class Upload:
         """What people say of a checkpoint; InvalidField where they say too little or too much."""
         said = self._first.checkpoint
         name = _text(said.display_name, "checkpoint.display_name", MAX_NAME, needed=True)
+        if any(unicodedata.category(letter) == "Cc" for letter in name):
+            raise InvalidField("checkpoint.display_name", "checkpoint.display_name must not have control characters.")
         consent = _text(said.consent, "checkpoint.consent", MAX_TEXT, needed=True)
         licence = _text(said.licence, "checkpoint.licence", MAX_TEXT)
         engine = _text(said.engine, "checkpoint.engine", MAX_NAME) or DEFAULT_ENGINE

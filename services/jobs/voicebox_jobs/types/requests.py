@@ -1,6 +1,7 @@
 """What the fields of requests must look like; each function raises InvalidField with the field's path."""
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,6 +18,13 @@ def text(value: Any, field: str, maximum: int, minimum: int = 0) -> str:
     if not isinstance(value, str) or not minimum <= len(value) <= maximum or "\0" in value:
         raise InvalidField(field, f"{field} must have {minimum} to {maximum} characters, and no NUL.")
     return value
+
+
+def display_name(value: Any, field: str) -> str:
+    """A name for people: 1 to 100 characters, not only spaces, no control characters."""
+    if not text(value, field, 100, 1).strip() or any(unicodedata.category(letter) == "Cc" for letter in value):
+        raise InvalidField(field, f"{field} must have 1 to 100 characters, not only spaces, and no control characters.")
+    return str(value)
 
 
 def input_id(name: Any, field: str) -> str:

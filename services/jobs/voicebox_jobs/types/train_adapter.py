@@ -50,7 +50,7 @@ class TrainAdapter:
         )
 
     def inputs(self, request: Request) -> Sequence[str]:
-        requests.text(request.get("display_name", ""), f"{FIELD}.display_name", 100, 1)
+        requests.display_name(request.get("display_name"), f"{FIELD}.display_name")
         requests.text(request.get("consent", "").strip(), f"{FIELD}.consent", 2000, 1)
         plan.read(request.get("options", {}), f"{FIELD}.options")
         _check_resumption(request)

@@ -44,7 +44,7 @@ class TrainVoice:
         )
 
     def inputs(self, request: Request) -> Sequence[str]:
-        requests.text(request.get("display_name", ""), f"{FIELD}.display_name", 100, 1)
+        requests.display_name(request.get("display_name"), f"{FIELD}.display_name")
         requests.text(request.get("consent", "").strip(), f"{FIELD}.consent", 2000, 1)
         options = request.get("options", {})
         if len(options) > 64 or any(len(key) > 63 or len(value) > 2000 for key, value in options.items()):
